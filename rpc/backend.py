@@ -1,0 +1,149 @@
+"""What the RPC package needs from the node, as small protocols that the node implements.
+
+Owns the seam only: no implementation, no caching, no JSON. The listener's settings are in rpc/config.py.
+`serve_rpc` (rpc/server.py) takes one object per protocol; one object may implement all three.
+
+Threads: methods marked *any thread* are also called from worker threads while blocks are committed;
+all others, and every coroutine, are called on the event loop only. Nothing here may block on the network.
+
+Errors: a method may raise `chain.errors.CallerError` (answered to the client with its text, code -32000
+unless rpc/errors.py knows the class better). `InvariantViolation` is answered as -32603 and then stops the
+listener, and with it the node; every other exception is answered as -32603 and logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from chain.block import Block
+from chain.errors import CallerError
+from chain.header import Header
+from chain.receipt import Receipt
+from chain.transaction import RecoveredTransaction
+from chain.types import Address, Hash32
+from state.chain_store import Head, TransactionLocation
+from state.reader import StateReader
+from vm.environment import BlockEnvironment
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStatus:
+    """A node that still catches up; block numbers as eth_syncing reports them."""
+
+    starting_block: int
+    current_block: int
+    highest_block: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`live`: the process works. `ready`: it may get traffic. `checks`: the details behind both, for people."""
+
+    live: bool
+    ready: bool
+    checks: Mapping[str, Json] = field(default_factory=dict)
+
+
+class ChainBackend(Protocol):
+    """The committed chain. Every block it returns is final."""
+
+    @property
+    def chain_id(self) -> int: ...
+
+    @property
+    def client_version(self) -> str:
+        """For web3_clientVersion, e.g. `aurigraph/v0.1.0/linux-x86_64/python3.11`."""
+        ...
+
+    def head(self) -> Head:
+        """The last committed block. *any thread*"""
+        ...
+
+    def header(self, number: int) -> Header | None:
+        """None: beyond the head, or pruned. *any thread*"""
+        ...
+
+    def block(self, number: int) -> Block | None:
+        """None: beyond the head, or pruned. *any thread*"""
+        ...
+
+    def block_number(self, block_hash: Hash32) -> int | None:
+        """The number of a committed block. *any thread*"""
+        ...
+
+    def receipts(self, number: int) -> Sequence[Receipt] | None:
+        """The receipts of a block in transaction order. *any thread*"""
+        ...
+
+    def transaction_location(self, transaction_hash: Hash32) -> TransactionLocation | None:
+        """Where a committed transaction stands. *any thread*"""
+        ...
+
+    def state_at(self, number: int) -> StateReader:
+        """The state after block `number`; consistent while it is held. *any thread*
+
+        Raises `StateUnavailable(CallerError)` when that state is not kept."""
+        ...
+
+    def environment_for(self, number: int) -> BlockEnvironment:
+        """The environment that block `number` ran in. *any thread*"""
+        ...
+
+    def pending_environment(self) -> BlockEnvironment:
+        """The environment the next block would run in if it were built now. *any thread*"""
+        ...
+
+    def next_base_fee(self) -> int:
+        """The base fee of the next block, wei per gas. *any thread*"""
+        ...
+
+    def syncing(self) -> SyncStatus | None:
+        """None: at the head of the network."""
+        ...
+
+
+class PoolBackend(Protocol):
+    """Transactions that are not in a block yet."""
+
+    async def submit(self, raw: Sequence[bytes]) -> Sequence[Hash32 | CallerError]:
+        """Decode, check and accept transactions; one answer for each, in order. Never raises for a bad
+        transaction. A batch of eth_sendRawTransaction calls arrives as one call."""
+        ...
+
+    def pending_nonce(self, address: Address) -> int:
+        """The next nonce: the account's, plus its pooled transactions that follow without a gap."""
+        ...
+
+    def get(self, transaction_hash: Hash32) -> RecoveredTransaction | None: ...
+
+    def minimum_tip(self) -> int:
+        """The lowest priority fee the pool accepts, wei per gas; floor of the suggested tips."""
+        ...
+
+
+class NodeBackend(Protocol):
+    """The running node: health, and the facts behind the `node_` namespace and net_*."""
+
+    def health(self) -> Health: ...
+
+    def peer_count(self) -> int: ...
+
+    def is_listening(self) -> bool:
+        """True: other nodes can connect to this one."""
+        ...
+
+    def status(self) -> Mapping[str, Json]:
+        """node_status: versions, height, round, sync, pool and store figures; plain JSON values."""
+        ...
+
+    def validators(self) -> Sequence[Mapping[str, Json]]:
+        """node_validators: the active set in its order (address, public key, power, …)."""
+        ...
+
+    def peers(self) -> Sequence[Mapping[str, Json]]:
+        """node_peers: the connected nodes."""
+        ...
