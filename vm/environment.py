@@ -1,0 +1,45 @@
+"""What execution may know about its block and its transaction.
+
+Owns: the two immutable values that every engine reads.
+Never does: look anything up; the one open question (hashes of earlier blocks) is a function handed in.
+Specification: yellow paper section 9.3 (I_H, I_o, I_p), EIP-1559, EIP-4399, EIP-4788, EIP-4844.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chain.types import Address, Hash32
+from vm.forks import Fork
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEnvironment:
+    """The header fields that execution reads. Gas in gas units, fees in wei per gas, timestamp in seconds.
+
+    `block_hash(n)` is asked only for the 256 blocks before `number`, and answers None for one it does not
+    have. It must be deterministic: every node must give the same answer.
+    """
+
+    chain_id: int
+    number: int
+    timestamp: int
+    beneficiary: Address
+    gas_limit: int
+    base_fee_per_gas: int
+    prev_randao: Hash32
+    excess_blob_gas: int
+    parent_beacon_block_root: Hash32
+    parent_hash: Hash32
+    fork: Fork
+    block_hash: Callable[[int], Hash32 | None]
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionContext:
+    """Who signed the transaction, what a unit of gas costs (wei), and its blob hashes (EIP-4844)."""
+
+    origin: Address
+    gas_price: int
+    blob_hashes: tuple[Hash32, ...] = ()

@@ -1,0 +1,85 @@
+"""A call between accounts, and what came of it.
+
+Owns: the two values that cross the boundary between the call path and the engines.
+Never does: execute, check or charge anything (vm/call.py).
+Specification: yellow paper section 8 (message call) and section 7 (contract creation), EIP-7 (DELEGATECALL),
+EIP-214 (STATICCALL), EIP-1014 (CREATE2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from chain.types import Address
+
+
+class CallKind(IntEnum):
+    """How one account runs the code of another."""
+
+    CALL = 0
+    CALLCODE = 1
+    DELEGATECALL = 2
+    STATICCALL = 3
+    CREATE = 4
+    CREATE2 = 5
+
+    @property
+    def is_create(self) -> bool:
+        return self >= CallKind.CREATE
+
+
+class Status(IntEnum):
+    """SUCCESS keeps the effects; REVERT undoes them and keeps gas and output; FAILURE undoes them, no output."""
+
+    SUCCESS = 0
+    REVERT = 1
+    FAILURE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One call or creation.
+
+    target: the account whose storage and balance the code works on; for creations the new account.
+    code_address: where the code comes from; equals `target` except for CALLCODE and DELEGATECALL.
+    value: wei. It moves from `caller` to `target` when `transfers_value`, else CALLVALUE only shows it.
+    input: call data; for creations the init code.
+    gas: what the callee may use, stipend included. depth: 0 for the call that a transaction makes.
+    """
+
+    kind: CallKind
+    caller: Address
+    target: Address
+    code_address: Address
+    value: int
+    input: bytes
+    gas: int
+    depth: int = 0
+    is_static: bool = False
+
+    @property
+    def transfers_value(self) -> bool:
+        """DELEGATECALL shows the caller's own value, STATICCALL has none."""
+        return self.kind is not CallKind.DELEGATECALL and self.kind is not CallKind.STATICCALL
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a message left behind.
+
+    gas_left: unused gas, returned to the caller whatever the status (0 after most failures; all of it when
+    the call could not start: depth limit, balance too low, nonce limit).
+    output: returned bytes, or revert data. error: a text for people, never for consensus.
+    created: the new account of a successful creation.
+    """
+
+    status: Status
+    gas_left: int
+    output: bytes = b""
+    error: str | None = None
+    created: Address | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status is Status.SUCCESS
