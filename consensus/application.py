@@ -39,7 +39,13 @@ class BuiltBlock:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Verdict on a payload. `block_id` is None when the payload cannot even be decoded."""
+    """Verdict on a payload.
+
+    `block_id` is the hash of the header inside, but None when the payload is not exactly what that header
+    commits to (undecodable, non-canonical, a transaction list with another root, ...). That difference is a
+    matter of liveness: relays could otherwise attach a broken body to an honest header and have the honest
+    block condemned. `valid` False with a block id therefore means that no block of this id is ever valid here.
+    """
 
     block_id: Hash32 | None
     valid: bool
@@ -47,7 +53,11 @@ class Validation:
 
 
 class Application(Protocol):
-    """What a node must offer to be driven by consensus. One driver calls it; calls may overlap as noted."""
+    """What a node must offer to be driven by consensus.
+
+    One driver calls it, and never runs two of `build`, `validate` and `commit` at a time. It may cancel
+    `build` and `validate` (and waits for their end), but never a `commit`. The other methods may be called at any moment.
+    """
 
     def position(self) -> ChainPosition:
         """The durable head. Called once at start; later positions are what `commit` returns."""
@@ -62,8 +72,7 @@ class Application(Protocol):
         """Build a block on the head for (height, round).
 
         `deadline_s` is a duration in seconds from the call; the driver cancels the call when twice that time
-        has passed. The block must pass this node's own `validate`. May overlap with `validate` of another
-        payload.
+        has passed. The block must pass this node's own `validate`, and stays remembered for `commit`.
         """
 
     async def validate(self, height: int, payload: bytes) -> Validation:
@@ -76,8 +85,7 @@ class Application(Protocol):
     async def commit(self, payload: bytes, commit: Commit) -> ChainPosition:
         """Make the decided block and its commit durable, atomically, before returning the new position.
 
-        Executes first if the payload is unknown. The driver never lets it overlap with itself or with a
-        running `validate` or `build`; those are cancelled before. Raises InvariantViolation if the block
+        Executes first if the outcome of the payload is not remembered. Raises InvariantViolation if the block
         cannot be applied.
         """
 
