@@ -27,6 +27,7 @@ class ChainPosition:
     validators: ValidatorSet  # decides height + 1, proposer priorities already advanced to it
     next_validators: ValidatorSet  # decides height + 2
     last_commit: Commit | None  # commit of `height`; None only at genesis
+    last_validators: ValidatorSet | None = None  # signed last_commit; None: late precommits are not collected
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Validation:
     `block_id` is the hash of the header inside, but None when the payload is not exactly what that header
     commits to (undecodable, non-canonical, a transaction list with another root, ...). That difference is a
     matter of liveness: relays could otherwise attach a broken body to an honest header and have the honest
-    block condemned. `valid` False with a block id therefore means that no block of this id is ever valid here.
+    block condemned. `valid` False with a block id therefore means: no block of this id is ever valid here.
     """
 
     block_id: Hash32 | None
@@ -56,7 +57,8 @@ class Application(Protocol):
     """What a node must offer to be driven by consensus.
 
     One driver calls it, and never runs two of `build`, `validate` and `commit` at a time. It may cancel
-    `build` and `validate` (and waits for their end), but never a `commit`. The other methods may be called at any moment.
+    `build` and `validate` (and waits for their end), but never a `commit`. The other methods may be called
+    at any moment.
     """
 
     def position(self) -> ChainPosition:
