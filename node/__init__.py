@@ -1,0 +1,1 @@
+"""Ties the parts together: configuration, mempool, block production, services. May import everything."""

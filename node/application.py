@@ -1,0 +1,211 @@
+"""The chain as consensus drives it: build, validate and commit blocks on the durable head.
+
+Owns the head, the memory of executed blocks, and the order of a commit: database first, then pool and subscribers.
+Every block is executed once, in a worker thread, one at a time. Never decides anything about votes or rounds.
+Implements consensus.application.Application.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from chain.errors import InvariantViolation, PeerError
+from chain.types import Address, Hash32
+from consensus.application import BuiltBlock, ChainPosition, Validation
+from consensus.codec import decode_commit
+from consensus.types import Commit
+from node.block_execution import BlockExecutor
+from node.chain_record import HeadRecord, decode_chain_record, load_head_record
+from node.chain_rules import ChainConstants
+from node.config import ProductionSettings
+from node.payload import ConsensusRecord, encode_payload_parts
+from node.pool import TransactionPool
+from node.production import MIN_TRANSACTION_GAS, Chosen, ExecutedBlock
+from state.chain_store import ChainStore
+from vm.environment import BlockEnvironment
+
+# Proposals of several rounds of one height may be executed before one is decided; each outcome holds the
+# changed part of the state, so only the latest few are kept. A forgotten one is executed again.
+MAX_REMEMBERED_BLOCKS = 4
+# More candidates than fit are offered to the builder, because some no longer run.
+SPARE_CANDIDATES = 256
+MAX_SERVED_BLOCKS = 64
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NewBlock:
+    """What subscribers hear after a commit is durable."""
+
+    executed: ExecutedBlock
+    commit: Commit
+
+
+BlockListener = Callable[[NewBlock], None]
+
+
+class ChainApplication:
+    """See the module's docstring. Every method is called on the event loop unless it says otherwise."""
+
+    def __init__(
+        self,
+        constants: ChainConstants,
+        store: ChainStore,
+        pool: TransactionPool,
+        settings: ProductionSettings,
+        wall_time_ms: Callable[[], int],
+        operator: Address | None,
+    ) -> None:
+        self.constants = constants
+        self._store = store
+        self._pool = pool
+        self._settings = settings
+        self._wall_time_ms = wall_time_ms
+        self._operator = operator
+        self._executor = BlockExecutor(constants, store, pool.known)
+        self._executed: dict[Hash32, ExecutedBlock] = {}
+        self._one_at_a_time = trio.CapacityLimiter(1)
+        self._listeners: list[BlockListener] = []
+        self._head = load_head_record(store)
+
+    def position(self) -> ChainPosition:
+        """The durable head."""
+        parent = self._head.parent
+        return ChainPosition(
+            height=parent.header.number,
+            block_id=parent.header.hash,
+            block_time_ms=parent.timestamp_ms,
+            validators=parent.validators,
+            next_validators=parent.next_validators,
+            last_commit=self._head.commit,
+        )
+
+    async def build(
+        self,
+        height: int,
+        round: int,  # noqa: A002  the protocol's word
+        last_commit: Commit | None,
+        deadline_s: float,
+    ) -> BuiltBlock:
+        """Fills a block from the pool within the time budget."""
+        head = self._head
+        if height != head.parent.header.number + 1 or self._operator is None:
+            raise InvariantViolation(f"asked to build block {height} on head {head.parent.header.number}")
+        deadline = time.monotonic() + min(deadline_s, self._settings.build_budget_ms / 1000)
+        record = ConsensusRecord(self._next_time_ms(head), last_commit)
+        environment = self._executor.environment(head, record, self._operator)
+        most = environment.gas_limit // MIN_TRANSACTION_GAS + SPARE_CANDIDATES
+        candidates = self._pool.candidates(environment.base_fee_per_gas, most)
+
+        def work() -> tuple[ExecutedBlock, Chosen]:
+            return self._executor.build(environment, record, candidates, deadline)
+
+        executed, chosen = await trio.to_thread.run_sync(work, limiter=self._one_at_a_time)
+        self._pool.discard(chosen.unusable)
+        self._remember(head, executed)
+        log.debug("block_built", height=height, round=round, transactions=len(chosen.included))
+        return BuiltBlock(executed.block.hash, executed.encoded)
+
+    async def validate(self, height: int, payload: bytes) -> Validation:
+        """Executes the payload on the head; a bad one is answered, never raised."""
+        head = self._head
+        if height != head.parent.header.number + 1:
+            return Validation(None, False, f"height {height} is not next after {head.parent.header.number}")
+        latest_ms = self._wall_time_ms() + self._settings.max_clock_drift_ms
+
+        def work() -> ExecutedBlock | Validation:
+            try:
+                return self._executor.judge(head, payload, latest_ms)
+            except PeerError as error:
+                return Validation(None, False, str(error))
+
+        outcome = await trio.to_thread.run_sync(work, limiter=self._one_at_a_time)
+        if isinstance(outcome, Validation):
+            log.warning("proposal_refused", height=height, reason=outcome.reason)
+            return outcome
+        self._remember(head, outcome)
+        return Validation(outcome.block.hash, True, "")
+
+    async def commit(self, payload: bytes, commit: Commit) -> ChainPosition:
+        """Writes the decided block; all that follows from it is durable when this returns."""
+        head = self._head
+
+        def work() -> tuple[ExecutedBlock, HeadRecord]:
+            executed = self._executed.get(commit.block_id)
+            if executed is None:
+                executed = self._executor.execute_decided(head, payload, commit)
+            return executed, self._executor.write(head, executed, commit)
+
+        # Shielded: a commit that is written but not told would leave memory behind the database.
+        with trio.CancelScope(shield=True):
+            executed, self._head = await trio.to_thread.run_sync(work, limiter=self._one_at_a_time)
+            self._executed.clear()
+            self._pool.on_block(executed.payload.transactions)
+            for listener in self._listeners:
+                listener(NewBlock(executed, commit))
+        header = executed.block.header
+        log.info(
+            "block_committed",
+            height=header.number,
+            round=commit.round,
+            hash="0x" + header.hash.hex(),
+            transactions=len(executed.payload.transactions),
+            gas_used=header.gas_used,
+        )
+        return self.position()
+
+    def has_transactions(self) -> bool:
+        """Whether the pool holds anything executable."""
+        return self._pool.has_executable()
+
+    async def wait_for_transactions(self) -> None:
+        """Returns when the pool holds something executable."""
+        await self._pool.wait_for_executable()
+
+    async def certified_blocks(self, start: int, count: int, max_bytes: int) -> list[tuple[bytes, Commit]]:
+        """Decided blocks with their commits, for a peer that is behind."""
+        return await trio.to_thread.run_sync(
+            self._read_certified, start, min(count, MAX_SERVED_BLOCKS), max_bytes
+        )
+
+    def subscribe(self, listener: BlockListener) -> None:
+        """Calls `listener` after each commit, on the event loop."""
+        self._listeners.append(listener)
+
+    def pending_environment(self) -> BlockEnvironment:
+        """The environment of a block built now by this node (any thread)."""
+        head = self._head
+        beneficiary = self._operator if self._operator is not None else head.parent.header.beneficiary
+        record = ConsensusRecord(self._next_time_ms(head), head.commit)
+        return self._executor.environment(head, record, beneficiary)
+
+    def _next_time_ms(self, head: HeadRecord) -> int:
+        return max(head.parent.timestamp_ms + 1, self._wall_time_ms())
+
+    def _remember(self, head: HeadRecord, executed: ExecutedBlock) -> None:
+        if head is not self._head:
+            return  # decided meanwhile: an outcome on another head is worthless
+        self._executed[executed.block.hash] = executed
+        while len(self._executed) > MAX_REMEMBERED_BLOCKS:
+            del self._executed[next(iter(self._executed))]
+
+    def _read_certified(self, start: int, count: int, max_bytes: int) -> list[tuple[bytes, Commit]]:
+        served: list[tuple[bytes, Commit]] = []
+        size = 0
+        for number in range(max(1, start), start + count):
+            block, certificate = self._store.block(number), self._store.certificate(number)
+            stored = self._store.consensus_record(number)
+            if block is None or certificate is None or stored is None:
+                break
+            payload = encode_payload_parts(block, decode_chain_record(stored).record)
+            size += len(payload)
+            if served and size > max_bytes:
+                break
+            served.append((payload, decode_commit(certificate)))
+        return served

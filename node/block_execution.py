@@ -1,0 +1,162 @@
+"""Making, judging and writing blocks: the part of the application that runs in a worker thread.
+
+Owns the way from a payload to its outcome on the head and into the store. Pure but for reading and writing the store
+and, when building, the monotonic clock of the time budget. Never touches the mempool, trio or consensus state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chain.block import Block
+from chain.errors import InvariantViolation, NodeError, PeerError
+from chain.transaction import RecoveredTransaction
+from chain.types import Address
+from consensus.certificates import verify_commit
+from consensus.codec import encode_commit
+from consensus.types import Commit
+from node.chain_record import HeadRecord, encode_chain_record, following_chain_record, head_record_after
+from node.chain_rules import (
+    EXTRA_DATA,
+    ChainConstants,
+    ExecutionRoots,
+    check_beneficiary,
+    check_header,
+    check_record,
+    environment_after,
+    make_header,
+)
+from node.errors import InvalidPayload
+from node.payload import (
+    BlockPayload,
+    ConsensusRecord,
+    KnownTransaction,
+    decode_payload,
+    encode_payload,
+    encode_record,
+)
+from node.production import Chosen, ExecutedBlock, fill_block
+from state.chain_store import ChainStore
+from vm.block import BlockBuilder, BlockResult, execute_block
+from vm.environment import BlockEnvironment
+
+# Space in a payload for the header and the msgpack framing of lists; transactions get the rest.
+HEADER_ROOM_BYTES = 4096
+
+
+class BlockExecutor:
+    """Executes blocks on the store's head; one call at a time."""
+
+    def __init__(self, constants: ChainConstants, store: ChainStore, known: KnownTransaction) -> None:
+        self._constants = constants
+        self._store = store
+        self._known = known
+
+    def environment(
+        self, head: HeadRecord, record: ConsensusRecord, beneficiary: Address
+    ) -> BlockEnvironment:
+        """The environment of the next block."""
+        return environment_after(
+            self._constants, head.parent, record, beneficiary, self._store.canonical_hash
+        )
+
+    def build(
+        self,
+        environment: BlockEnvironment,
+        record: ConsensusRecord,
+        candidates: Sequence[RecoveredTransaction],
+        deadline: float,
+    ) -> tuple[ExecutedBlock, Chosen]:
+        """Fills a block from `candidates`; `deadline` is on time.monotonic()'s clock."""
+        room = self._constants.params.max_block_bytes - len(encode_record(record)) - HEADER_ROOM_BYTES
+        builder = BlockBuilder(self._store.latest_state(), environment, max_bytes=room)
+        chosen = fill_block(builder, candidates, deadline)
+        result = builder.finish()
+        return self._outcome(environment, record, chosen.included, result, EXTRA_DATA), chosen
+
+    def judge(self, head: HeadRecord, raw: bytes, latest_ms: int) -> ExecutedBlock:
+        """Executes a proposed payload on `head`. Raises PeerError if it is not a valid next block."""
+        payload = decode_payload(
+            raw, self._constants.chain_id, self._constants.params.max_block_bytes, self._known
+        )
+        check_record(head.parent, payload, latest_ms=latest_ms)
+        last_commit = payload.record.last_commit
+        if last_commit is not None:
+            if head.validators is None:
+                raise InvariantViolation("a head above genesis has no validators")
+            verify_commit(
+                self._constants.chain_id,
+                head.validators,
+                head.parent.header.number,
+                head.parent.header.hash,
+                last_commit,
+            )
+        return self._execute(head, payload)
+
+    def execute_decided(self, head: HeadRecord, raw: bytes, commit: Commit) -> ExecutedBlock:
+        """Executes a payload that +2/3 decided, so a fault in it is a fault of this program.
+
+        The parent's commit inside was judged by those validators. Raises InvariantViolation.
+        """
+        try:
+            payload = decode_payload(
+                raw, self._constants.chain_id, self._constants.params.max_block_bytes, self._known
+            )
+            if payload.block.hash != commit.block_id:
+                raise InvalidPayload(
+                    f"payload of block 0x{payload.block.hash.hex()}, another one was decided"
+                )
+            check_record(head.parent, payload, latest_ms=None)
+            return self._execute(head, payload)
+        except PeerError as error:
+            raise InvariantViolation(
+                f"decided block {commit.height} 0x{commit.block_id.hex()} does not execute here: {error}"
+            ) from error
+
+    def write(self, head: HeadRecord, executed: ExecutedBlock, commit: Commit) -> HeadRecord:
+        """Makes the block durable with its commit, in one batch; returns the new head."""
+        record = encode_record(executed.payload.record)
+        self._store.commit_block(
+            executed.block,
+            executed.receipts,
+            executed.update,
+            encode_commit(commit),
+            encode_chain_record(following_chain_record(head.parent, record)),
+        )
+        return head_record_after(head.parent, executed.block, executed.payload.record.timestamp_ms, commit)
+
+    def _execute(self, head: HeadRecord, payload: BlockPayload) -> ExecutedBlock:
+        header = payload.block.header
+        check_beneficiary(self._constants, head.parent, header)
+        environment = self.environment(head, payload.record, header.beneficiary)
+        try:
+            result = execute_block(self._store.latest_state(), environment, payload.transactions)
+        except NodeError as error:
+            if isinstance(error, PeerError):
+                raise
+            raise InvariantViolation(f"execution of block {header.number} failed: {error}") from error
+        executed = self._outcome(environment, payload.record, payload.transactions, result, header.extra_data)
+        check_header(executed.block.header, header)
+        return executed
+
+    def _outcome(
+        self,
+        environment: BlockEnvironment,
+        record: ConsensusRecord,
+        transactions: Sequence[RecoveredTransaction],
+        result: BlockResult,
+        extra_data: bytes,
+    ) -> ExecutedBlock:
+        update = self._store.compute_root(result.changes)
+        roots = ExecutionRoots(
+            state_root=update.root,
+            transactions_root=result.transactions_root,
+            receipts_root=result.receipts_root,
+            logs_bloom=result.logs_bloom,
+            gas_used=result.gas_used,
+            requests_hash=result.requests_hash,
+        )
+        header = make_header(environment, roots, extra_data=extra_data)
+        block = Block(header, tuple(recovered.transaction for recovered in transactions))
+        payload = BlockPayload(block, tuple(transactions), record)
+        return ExecutedBlock(payload, encode_payload(payload), tuple(result.receipts), update)

@@ -1,0 +1,180 @@
+"""What a header must say, given its parent, the consensus record and the chain's constants.
+
+Owns the rules that bind an Ethereum header to our consensus: used to make a header and to judge one, so the two
+cannot differ. Pure. Never executes transactions (vm.block) or verifies signatures of a commit (consensus).
+
+    parent_beacon_block_root  consensus root: validators, parameters, parent's commit, evidence, exact time
+    prev_randao               keccak of a tag and the parent's commit; a proposer can bias it by choosing which
+                              precommits to include, so contracts must not gamble on it
+    timestamp                 whole seconds of the record's milliseconds, which always grow
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from chain.fees import next_base_fee
+from chain.header import Header
+from chain.keccak import EMPTY_KECCAK, EMPTY_OMMERS_HASH, EMPTY_TRIE_ROOT, keccak256
+from chain.types import Address, Hash32
+from consensus.codec import encode_commit
+from consensus.consensus_root import ConsensusData
+from consensus.params import ConsensusParams
+from consensus.types import Commit
+from consensus.validator_set import ValidatorSet
+from node.errors import InvalidPayload
+from node.payload import BlockPayload, ConsensusRecord
+from vm.environment import BlockEnvironment
+from vm.forks import ForkSchedule
+
+NO_COMMIT_HASH = Hash32(bytes(32))  # stands for the commit that the genesis block does not have
+NO_EVIDENCE_HASH = EMPTY_KECCAK
+EXTRA_DATA = b"aurigraph"
+POW_NONCE = bytes(8)
+_RANDAO_TAG = b"aurigraph-prev-randao\x01"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainConstants:
+    """What genesis fixes. `operators` gives each validator's payment address; gas_limit is per block."""
+
+    chain_id: int
+    gas_limit: int
+    forks: ForkSchedule
+    params: ConsensusParams
+    operators: Mapping[Address, Address]
+
+
+@dataclass(frozen=True, slots=True)
+class ParentBlock:
+    """The block below, and who decides the next one (`validators`) and the one after (`next_validators`)."""
+
+    header: Header
+    timestamp_ms: int
+    validators: ValidatorSet
+    next_validators: ValidatorSet
+
+
+def commit_hash(commit: Commit | None) -> Hash32:
+    """Hash of a commit's one encoding; NO_COMMIT_HASH for None."""
+    return NO_COMMIT_HASH if commit is None else keccak256(encode_commit(commit))
+
+
+def consensus_root(constants: ChainConstants, parent: ParentBlock, record: ConsensusRecord) -> Hash32:
+    """What `parent_beacon_block_root` of the block after `parent` must be."""
+    return ConsensusData(
+        validators_hash=parent.validators.hash(),
+        next_validators_hash=parent.next_validators.hash(),
+        params_hash=constants.params.hash(),
+        last_commit_hash=commit_hash(record.last_commit),
+        evidence_hash=NO_EVIDENCE_HASH,
+        timestamp_ms=record.timestamp_ms,
+    ).root()
+
+
+def environment_after(
+    constants: ChainConstants,
+    parent: ParentBlock,
+    record: ConsensusRecord,
+    beneficiary: Address,
+    block_hash: Callable[[int], Hash32 | None],
+) -> BlockEnvironment:
+    """The environment in which the block after `parent` runs."""
+    number = parent.header.number + 1
+    return BlockEnvironment(
+        chain_id=constants.chain_id,
+        number=number,
+        timestamp=record.timestamp_ms // 1000,
+        beneficiary=beneficiary,
+        gas_limit=constants.gas_limit,
+        base_fee_per_gas=next_base_fee(parent.header),
+        prev_randao=keccak256(_RANDAO_TAG + commit_hash(record.last_commit)),
+        excess_blob_gas=0,
+        parent_beacon_block_root=consensus_root(constants, parent, record),
+        parent_hash=parent.header.hash,
+        fork=constants.forks.at(number),
+        block_hash=block_hash,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRoots:
+    """The header fields that only execution can tell."""
+
+    state_root: Hash32
+    transactions_root: Hash32
+    receipts_root: Hash32
+    logs_bloom: bytes
+    gas_used: int
+    requests_hash: Hash32 | None
+
+
+def make_header(
+    environment: BlockEnvironment, roots: ExecutionRoots, *, extra_data: bytes = EXTRA_DATA
+) -> Header:
+    """The header of the block that ran in `environment` with these results."""
+    return Header(
+        parent_hash=environment.parent_hash,
+        ommers_hash=EMPTY_OMMERS_HASH,
+        beneficiary=environment.beneficiary,
+        state_root=roots.state_root,
+        transactions_root=roots.transactions_root,
+        receipts_root=roots.receipts_root,
+        logs_bloom=roots.logs_bloom,
+        difficulty=0,
+        number=environment.number,
+        gas_limit=environment.gas_limit,
+        gas_used=roots.gas_used,
+        timestamp=environment.timestamp,
+        extra_data=extra_data,
+        prev_randao=environment.prev_randao,
+        nonce=POW_NONCE,
+        base_fee_per_gas=environment.base_fee_per_gas,
+        withdrawals_root=EMPTY_TRIE_ROOT,
+        blob_gas_used=0,
+        excess_blob_gas=environment.excess_blob_gas,
+        parent_beacon_block_root=environment.parent_beacon_block_root,
+        requests_hash=roots.requests_hash,
+    )
+
+
+def check_record(parent: ParentBlock, payload: BlockPayload, *, latest_ms: int | None) -> None:
+    """The block's place and time. `latest_ms` bounds the time of a proposal; None for a decided block.
+
+    Raises InvalidPayload.
+    """
+    header, record = payload.block.header, payload.record
+    if header.number != parent.header.number + 1:
+        raise InvalidPayload(f"block {header.number} where {parent.header.number + 1} is next")
+    if header.parent_hash != parent.header.hash:
+        raise InvalidPayload(f"parent 0x{header.parent_hash.hex()} is not the head")
+    if record.timestamp_ms <= parent.timestamp_ms:
+        raise InvalidPayload(
+            f"time {record.timestamp_ms} ms is not after its parent's {parent.timestamp_ms} ms"
+        )
+    if latest_ms is not None and record.timestamp_ms > latest_ms:
+        raise InvalidPayload(f"time {record.timestamp_ms} ms is too far ahead of the clock")
+    if (record.last_commit is None) != (parent.header.number == 0):
+        raise InvalidPayload("only the first block has no commit of its parent")
+
+
+def check_beneficiary(constants: ChainConstants, parent: ParentBlock, header: Header) -> None:
+    """The fees must go to a validator of this height. Raises InvalidPayload."""
+    payable = {constants.operators.get(validator.address) for validator in parent.validators.validators}
+    if header.beneficiary not in payable:
+        raise InvalidPayload(f"beneficiary 0x{header.beneficiary.hex()} is no validator's operator")
+
+
+def check_header(expected: Header, got: Header) -> None:
+    """Compares the header with the one that execution gives. Raises InvalidPayload naming the first difference."""
+    if expected.hash == got.hash:
+        return
+    for name in Header.__dataclass_fields__:
+        want, have = getattr(expected, name), getattr(got, name)
+        if want != have:
+            raise InvalidPayload(f"header field {name} is {_shown(have)}, execution gives {_shown(want)}")
+
+
+def _shown(value: object) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,73 @@
+"""Choosing transactions for a block, and the memory of what a block did.
+
+Owns the proposer's choice under gas, byte and time budget, and `ExecutedBlock`, the outcome that a commit writes.
+Runs in a worker thread on values it was given; never touches the mempool or the store's head.
+The time budget makes a choice of this proposer only: other nodes judge the block by execution alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chain.block import Block
+from chain.receipt import Receipt
+from chain.transaction import RecoveredTransaction
+from chain.types import Address, Hash32
+from node.payload import BlockPayload
+from state.chain_store import StateUpdate
+from vm.block import BlockBuilder
+from vm.errors import GasLimitAboveBlock, NonceTooHigh, TransactionRejected
+
+MIN_TRANSACTION_GAS = 21_000
+# After this many transactions in a row that no longer fit, the block counts as full: looking through the whole
+# pool for one that would still fit costs more than it earns.
+MAX_MISFITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutedBlock:
+    """A block with its whole outcome, ready to be written. Valid only on the head that it was executed on."""
+
+    payload: BlockPayload
+    encoded: bytes
+    receipts: tuple[Receipt, ...]
+    update: StateUpdate
+
+    @property
+    def block(self) -> Block:
+        return self.payload.block
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What went in, and what turned out to be unusable on this state and should leave the pool."""
+
+    included: tuple[RecoveredTransaction, ...]
+    unusable: tuple[Hash32, ...]
+
+
+def fill_block(builder: BlockBuilder, candidates: Sequence[RecoveredTransaction], deadline: float) -> Chosen:
+    """Adds candidates in order until gas, bytes or time run out; `deadline` is on time.monotonic()'s clock."""
+    included: list[RecoveredTransaction] = []
+    unusable: list[Hash32] = []
+    held_back: set[Address] = set()
+    misfits = 0
+    for recovered in candidates:
+        if builder.gas_left < MIN_TRANSACTION_GAS or misfits >= MAX_MISFITS or time.monotonic() >= deadline:
+            break
+        if recovered.sender in held_back:
+            continue
+        try:
+            builder.try_add(recovered)
+        except (GasLimitAboveBlock, NonceTooHigh):
+            misfits += 1
+            held_back.add(recovered.sender)
+        except TransactionRejected:
+            unusable.append(recovered.transaction.hash)
+            held_back.add(recovered.sender)
+        else:
+            included.append(recovered)
+            misfits = 0
+    return Chosen(tuple(included), tuple(unusable))
