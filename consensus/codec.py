@@ -292,8 +292,7 @@ _LOG: Final = _union(
             m.TimeoutElapsed,
             _record(m.TimeoutElapsed, kind=_member(t.TimeoutKind), height=_HEIGHT, round=_ROUND),
         ),
-        11: (m.CertifiedBlock, _record(m.CertifiedBlock, block_id=_HASH, commit=_COMMIT)),
-        12: (m.BlockPayload, _record(m.BlockPayload, height=_HEIGHT, block_id=_HASH, payload=_PAYLOAD)),
+        11: (m.BlockPayload, _record(m.BlockPayload, height=_HEIGHT, block_id=_HASH, payload=_PAYLOAD)),
     }
 )
 

@@ -143,7 +143,10 @@ class TimeoutElapsed:
 
 @dataclass(frozen=True, slots=True)
 class CertifiedBlock:
-    """A block with a verified commit of the current height, from a peer or a store: decides at once."""
+    """A block with a verified commit of the current height, from a peer or a store: decides at once.
+
+    Not logged: after a crash the block store has it, or a peer gives it again.
+    """
 
     block_id: Hash32
     commit: Commit
@@ -161,9 +164,8 @@ LoggedInput: TypeAlias = (
     | OwnSigned
     | SigningRefused
     | TimeoutElapsed
-    | CertifiedBlock
 )
-Input: TypeAlias = StartHeight | LoggedInput
+Input: TypeAlias = StartHeight | CertifiedBlock | LoggedInput
 
 # --- effects ---
 

@@ -117,6 +117,53 @@ def with_priorities(validators: ValidatorSet, priorities: tuple[int, ...]) -> Va
     return replace(validators, priorities=priorities)
 
 
+def apply_updates(validators: ValidatorSet, updates: Iterable[ValidatorUpdate]) -> ValidatorSet:
+    """The set after additions, power changes and removals (CometBFT `updateWithChangeSet`).
+
+    Give it the set after the proposer of its height was picked (`proposer.next_height`). Raises
+    InvalidValidatorSet for a repeated key, a negative power, the removal of a stranger, or an empty result.
+    """
+    changes: dict[Address, Validator] = {}
+    for update in updates:
+        if update.power < 0:
+            raise InvalidValidatorSet(f"voting power {update.power} is negative")
+        changed = validator_of(update.public_key33, update.power)
+        if changed.address in changes:
+            raise InvalidValidatorSet("two updates for the same validator")
+        if update.power == 0 and changed.address not in validators:
+            raise InvalidValidatorSet("removal of a validator that is not in the set")
+        changes[changed.address] = changed
+    if not changes:
+        return validators
+    merged = {v.address: v for v in validators.validators} | changes
+    # A removed validator still counts at its old power here, so that removing somebody in the same update does
+    # not make the newcomer's starting point better.
+    removed_power = sum(validators.power_of(address) for address, v in changes.items() if v.power == 0)
+    power_before_removals = sum(v.power for v in merged.values()) + removed_power
+    newcomer = -(power_before_removals + (power_before_removals >> 3))
+    priorities = {v.address: p for v, p in zip(validators.validators, validators.priorities, strict=True)}
+    members = _in_set_order(v for v in merged.values() if v.power > 0)
+    start = tuple(priorities.get(v.address, newcomer) for v in members)
+    return ValidatorSet(members, normalised_priorities(start, sum(v.power for v in members)))
+
+
+def normalised_priorities(priorities: tuple[int, ...], total_power: int) -> tuple[int, ...]:
+    """Scale the distance between extremes into 2 x total power, then centre around zero.
+
+    The scale is a whole number and division truncates toward zero, the average is floored: CometBFT's
+    `RescalePriorities` and `shiftByAvgProposerPriority`, so sequences can be compared with it.
+    """
+    if not priorities:
+        return priorities
+    window = 2 * total_power
+    distance = max(priorities) - min(priorities)
+    if distance > window:
+        ratio = -(-distance // window)
+        priorities = tuple(p // ratio if p >= 0 else -(-p // ratio) for p in priorities)
+    average = sum(priorities) // len(priorities)
+    return tuple(p - average for p in priorities)
+
+
 def _in_set_order(members: Iterable[Validator]) -> tuple[Validator, ...]:
     return tuple(sorted(members, key=lambda v: (-v.power, v.address)))
 
