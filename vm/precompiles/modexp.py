@@ -1,0 +1,72 @@
+"""Modular exponentiation of big numbers (0x05).
+
+Owns: the price, which is computed from the three lengths and the head of the exponent before anything is
+allocated, and the arithmetic (GMP: 8 to 90 times as fast as `pow`, which spends 12 s on 30 million gas).
+Specification: EIP-198, price by EIP-2565.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import gmpy2  # type: ignore[import-untyped]
+
+from vm.precompiles.interface import Precompile, PrecompileFailure, guarded
+
+HEADER_BYTES: Final = 96
+MIN_GAS: Final = 200
+GAS_DIVISOR: Final = 3
+EXPONENT_HEAD_BYTES: Final = 32
+
+MAX_OPERAND_BYTES: Final = 1 << 27
+"""GMP ends the process when memory runs out, so longer operands fail instead. The cheapest operand of this
+length is an exponent to one byte of modulus; it costs 358 million gas, several times what a block holds."""
+
+
+def modexp_gas(payload: bytes) -> int:
+    """EIP-2565: (words of the longer of base and modulus) ** 2 * exponent bits / 3, at least 200."""
+    base_length, exponent_length, modulus_length = _lengths(payload)
+    head_length = min(exponent_length, EXPONENT_HEAD_BYTES)
+    head_start = HEADER_BYTES + base_length
+    head = int.from_bytes(payload[head_start : head_start + head_length].ljust(head_length, b"\x00"), "big")
+    iterations = 8 * max(exponent_length - EXPONENT_HEAD_BYTES, 0) + max(head.bit_length() - 1, 0)
+    words = (max(base_length, modulus_length) + 7) // 8
+    return max(MIN_GAS, words * words * max(iterations, 1) // GAS_DIVISOR)
+
+
+def modexp(payload: bytes) -> bytes:
+    """base ** exponent % modulus in as many bytes as the modulus has; zeros for modulus 0 and 1.
+
+    Missing input counts as zeros. Raises PrecompileFailure for operands above MAX_OPERAND_BYTES.
+    """
+    base_length, exponent_length, modulus_length = _lengths(payload)
+    if modulus_length == 0:
+        return b""
+    if max(base_length, exponent_length, modulus_length) > MAX_OPERAND_BYTES:
+        raise PrecompileFailure("modexp operand too long")
+    exponent_start = HEADER_BYTES + base_length
+    modulus_start = exponent_start + exponent_length
+    modulus = _operand(payload, modulus_start, modulus_length)
+    if modulus <= 1:
+        return bytes(modulus_length)
+    base = _operand(payload, HEADER_BYTES, base_length)
+    exponent = _operand(payload, exponent_start, exponent_length)
+    return int(gmpy2.powmod(base, exponent, modulus)).to_bytes(modulus_length, "big")
+
+
+def _lengths(payload: bytes) -> tuple[int, int, int]:
+    header = payload[:HEADER_BYTES].ljust(HEADER_BYTES, b"\x00")
+    return (
+        int.from_bytes(header[:32], "big"),
+        int.from_bytes(header[32:64], "big"),
+        int.from_bytes(header[64:], "big"),
+    )
+
+
+def _operand(payload: bytes, start: int, length: int) -> int:
+    """The big-endian number at `start`; bytes behind the end of the input are zeros."""
+    present = payload[start : start + length]
+    return int.from_bytes(present, "big") << 8 * (length - len(present))
+
+
+MODEXP: Final = Precompile("modexp", modexp_gas, guarded(modexp))
