@@ -45,7 +45,7 @@ class ForkSchedule:
                 raise InvalidForkSchedule(f"{later.name} must not follow {earlier.name}")
             if later_number < earlier_number:
                 raise InvalidForkSchedule(
-                    f"{later.name} activates at block {later_number}, before {earlier.name} at {earlier_number}"
+                    f"{later.name} activates at block {later_number}, before {earlier.name}"
                 )
 
     def at(self, number: int) -> Fork:

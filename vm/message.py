@@ -30,7 +30,7 @@ class CallKind(IntEnum):
 
 
 class Status(IntEnum):
-    """SUCCESS keeps the effects; REVERT undoes them and keeps gas and output; FAILURE undoes them, no output."""
+    """SUCCESS keeps the effects. REVERT undoes them, keeps gas and output. FAILURE undoes them, no output."""
 
     SUCCESS = 0
     REVERT = 1

@@ -1,0 +1,182 @@
+"""The one call path: every call and creation, of a transaction and of every engine, goes through here.
+
+Owns: the depth limit, balance check and value transfer, snapshot and revert, the static and delegate rules,
+precompiles, following a delegation, choosing the engine, and the life of a new account.
+Never does: charge for the instruction that made the call, or run code itself.
+Specification: yellow paper sections 7 and 8; EIP-150, EIP-161, EIP-170, EIP-214, EIP-684/7610, EIP-1014,
+EIP-2681, EIP-3541, EIP-3860, EIP-7702.
+"""
+
+from __future__ import annotations
+
+from chain.errors import InvariantViolation
+from chain.keccak import keccak256
+from chain.rlp import encode, uint
+from chain.types import Address
+from state.world import WorldState
+from vm.call_stack import ensure_call_stack
+from vm.context import CreateRequest, ExecutionContext
+from vm.engines import RESERVED_FIRST_BYTE, engine_for
+from vm.environment import BlockEnvironment, TransactionContext
+from vm.evm.pyevm import EVM
+from vm.gas import CALL_DEPTH_LIMIT, CODE_DEPOSIT_BYTE, CODE_SIZE_LIMIT, NONCE_LIMIT
+from vm.message import CallKind, Message, Outcome, Status
+from vm.precompiles import Precompile, PrecompileFailure
+from vm.rules import rules_of
+
+ensure_call_stack()
+
+DEPTH_EXCEEDED = "max call depth exceeded"
+INSUFFICIENT_BALANCE = "insufficient balance for transfer"
+NONCE_OVERFLOW = "nonce uint64 overflow"
+WRITE_PROTECTION = "write protection"
+OUT_OF_GAS = "out of gas"
+ADDRESS_COLLISION = "contract address collision"
+CODE_TOO_LARGE = "max code size exceeded"
+RESERVED_CODE = "invalid code: must not begin with 0xef"
+CODE_DEPOSIT_OUT_OF_GAS = "contract creation code storage out of gas"
+
+
+def new_context(
+    world: WorldState, block: BlockEnvironment, transaction: TransactionContext
+) -> ExecutionContext:
+    """The context of one transaction or system call on `world`."""
+    return ExecutionContext(world, block, transaction, rules_of(block.fork), execute_message, execute_create)
+
+
+def execute_message(context: ExecutionContext, message: Message) -> Outcome:
+    """Runs `message`; its effects are on `context.world` exactly if the outcome is SUCCESS.
+
+    The caller has charged for the call and made the addresses warm. Never raises for what a contract does.
+    """
+    if message.depth > CALL_DEPTH_LIMIT:
+        return Outcome(Status.FAILURE, message.gas, error=DEPTH_EXCEEDED)
+    kind = message.kind
+    if kind >= CallKind.CREATE:
+        return _run_creation(context, message)
+    world = context.world
+    value = message.value
+    if value and message.transfers_value:
+        if message.is_static and kind is CallKind.CALL:
+            return Outcome(Status.FAILURE, 0, error=WRITE_PROTECTION)
+        if world.get_balance(message.caller) < value:
+            return Outcome(Status.FAILURE, message.gas, error=INSUFFICIENT_BALANCE)
+    elif kind is CallKind.STATICCALL and not message.is_static:
+        raise InvariantViolation("a STATICCALL message must be static")
+    precompile = context.rules.precompiles.get(message.code_address)
+    code = context.executable_code(message.code_address) if precompile is None else b""
+    if precompile is None and not code:
+        _transfer_or_touch(world, message)
+        return Outcome(Status.SUCCESS, message.gas)
+    snapshot = world.snapshot()
+    if precompile is not None:
+        _transfer_or_touch(world, message)
+        outcome = _run_precompile(precompile, message)
+    else:
+        if value and kind is CallKind.CALL:
+            world.sub_balance(message.caller, value)
+            world.add_balance(message.target, value)
+        outcome = engine_for(code).run(context, message, code)
+    if outcome.status is not Status.SUCCESS:
+        world.revert(snapshot)
+    return outcome
+
+
+def execute_create(context: ExecutionContext, request: CreateRequest) -> Outcome:
+    """What a CREATE or CREATE2 instruction does once its gas is paid: raises the caller's nonce, derives and
+    warms the address, and runs the creation.
+
+    When it cannot even start (depth, balance, nonce) all of `request.gas` is left and nothing has changed.
+    """
+    world = context.world
+    caller = request.caller
+    if request.depth > CALL_DEPTH_LIMIT:
+        return Outcome(Status.FAILURE, request.gas, error=DEPTH_EXCEEDED)
+    if world.get_balance(caller) < request.value:
+        return Outcome(Status.FAILURE, request.gas, error=INSUFFICIENT_BALANCE)
+    nonce = world.get_nonce(caller)
+    if nonce >= NONCE_LIMIT:
+        return Outcome(Status.FAILURE, request.gas, error=NONCE_OVERFLOW)
+    world.set_nonce(caller, nonce + 1)
+    if request.salt is None:
+        kind = CallKind.CREATE
+        address = create_address(caller, nonce)
+    else:
+        kind = CallKind.CREATE2
+        address = create2_address(caller, request.salt, request.init_code)
+    return execute_message(
+        context,
+        Message(kind, caller, address, address, request.value, request.init_code, request.gas, request.depth),
+    )
+
+
+def create_address(sender: Address, nonce: int) -> Address:
+    """Yellow paper (86): where an account with this nonce creates its next contract."""
+    return Address(keccak256(encode([sender, uint(nonce)]))[12:])
+
+
+def create2_address(sender: Address, salt: int, init_code: bytes) -> Address:
+    """EIP-1014."""
+    return Address(keccak256(b"\xff" + sender + salt.to_bytes(32, "big") + keccak256(init_code))[12:])
+
+
+def _transfer_or_touch(world: WorldState, message: Message) -> None:
+    """Moves the value of a plain CALL. Without value a called empty account counts as touched (EIP-161)."""
+    kind = message.kind
+    if kind is CallKind.CALL and message.value:
+        world.sub_balance(message.caller, message.value)
+        world.add_balance(message.target, message.value)
+    elif kind is CallKind.CALL or kind is CallKind.STATICCALL:
+        world.touch(message.target)
+
+
+def _run_precompile(precompile: Precompile, message: Message) -> Outcome:
+    gas = precompile.gas(message.input)
+    if gas > message.gas:
+        return Outcome(Status.FAILURE, 0, error=OUT_OF_GAS)
+    try:
+        output = precompile.run(message.input)
+    except PrecompileFailure as failure:
+        return Outcome(Status.FAILURE, 0, error=str(failure))
+    return Outcome(Status.SUCCESS, message.gas - gas, output)
+
+
+def _run_creation(context: ExecutionContext, message: Message) -> Outcome:
+    world = context.world
+    address = message.target
+    if message.is_static:
+        return Outcome(Status.FAILURE, 0, error=WRITE_PROTECTION)
+    world.warm_address(address)
+    # EIP-7610: storage without code and nonce exists only for accounts older than EIP-161.
+    if world.account_has_code_or_nonce(address) or world.has_storage(address):
+        return Outcome(Status.FAILURE, 0, error=ADDRESS_COLLISION)
+    snapshot = world.snapshot()
+    world.mark_created(address)
+    world.set_nonce(address, 1)
+    if message.value:
+        world.sub_balance(message.caller, message.value)
+        world.add_balance(address, message.value)
+    if message.input:
+        outcome = EVM.run(context, message, message.input)
+    else:
+        outcome = Outcome(Status.SUCCESS, message.gas)
+    if outcome.status is Status.SUCCESS:
+        outcome = _deposit_code(world, address, outcome)
+    if outcome.status is not Status.SUCCESS:
+        world.revert(snapshot)
+    return outcome
+
+
+def _deposit_code(world: WorldState, address: Address, outcome: Outcome) -> Outcome:
+    """Stores what the init code returned as the code of the new account, and charges for it."""
+    code = outcome.output
+    if len(code) > CODE_SIZE_LIMIT:
+        return Outcome(Status.FAILURE, 0, error=CODE_TOO_LARGE)
+    if code and code[0] == RESERVED_FIRST_BYTE:
+        return Outcome(Status.FAILURE, 0, error=RESERVED_CODE)
+    gas_left = outcome.gas_left - CODE_DEPOSIT_BYTE * len(code)
+    if gas_left < 0:
+        return Outcome(Status.FAILURE, 0, error=CODE_DEPOSIT_OUT_OF_GAS)
+    if code:
+        world.set_code(address, code)
+    return Outcome(Status.SUCCESS, gas_left, code, created=address)

@@ -1,0 +1,27 @@
+"""Room for 1024 nested calls on the interpreter's stack.
+
+Owns: the one place that changes Python's recursion limit.
+Never does: enlarge a thread's stack, because none is used: between two frames of the Ethereum engine every
+step is a Python function that calls a Python function, which CPython 3.11 and later run without recursing in
+C. So the default stack of any thread is enough, and only the counter has to allow the depth. Engines that
+cross native code between two calls must run on a thread with a stack of their own.
+Specification: yellow paper, the call depth limit of 1024.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from vm.gas import CALL_DEPTH_LIMIT
+
+# Measured: a nested CALL takes 4 Python frames (instruction loop, instruction, call path, engine entry), a
+# nested CREATE 6. The spare part is for the event loop, the test runner and what calls the executor.
+FRAMES_PER_CALL = 8
+FRAMES_AROUND = 2_000
+RECURSION_LIMIT = CALL_DEPTH_LIMIT * FRAMES_PER_CALL + FRAMES_AROUND
+
+
+def ensure_call_stack() -> None:
+    """Raises the recursion limit of the process to RECURSION_LIMIT if it is lower. Idempotent."""
+    if sys.getrecursionlimit() < RECURSION_LIMIT:
+        sys.setrecursionlimit(RECURSION_LIMIT)

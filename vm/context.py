@@ -1,0 +1,81 @@
+"""What one transaction's execution shares between its calls: state, block, transaction, rules.
+
+Owns: ExecutionContext, the only door through which engines reach the rest of the machine, and the questions
+about accounts whose answer depends on the rule set (is it warm, where does its code come from).
+Never does: execute calls; it hands them to the call path that made it (vm/call.py).
+Specification: EIP-2929 and EIP-3651 (warm addresses), EIP-7702 (delegated code).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from chain.types import Address
+from state.world import WorldState
+from vm.environment import BlockEnvironment, TransactionContext
+from vm.gas import COLD_ACCOUNT_ACCESS, WARM_ACCESS
+from vm.message import Message, Outcome
+from vm.rules import Rules
+
+DELEGATION_PREFIX = b"\xef\x01\x00"  # EIP-7702
+DELEGATION_BYTES = 23
+
+
+def delegation_target(code: bytes) -> Address | None:
+    """The account that `code` delegates to, or None if it is no delegation designator (EIP-7702)."""
+    if len(code) == DELEGATION_BYTES and code.startswith(DELEGATION_PREFIX):
+        return Address(code[3:])
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """What a CREATE (salt None) or CREATE2 instruction asks for. value in wei; depth of the new frame."""
+
+    caller: Address
+    value: int
+    init_code: bytes
+    gas: int
+    depth: int
+    salt: int | None = None
+
+
+@dataclass(slots=True)
+class ExecutionContext:
+    """`execute_message` and `execute_create` are the call path.
+
+    `engine_state` lets an engine keep an object for the transaction, keyed by the engine's own name.
+    """
+
+    world: WorldState
+    block: BlockEnvironment
+    transaction: TransactionContext
+    rules: Rules
+    execute_message: Callable[[ExecutionContext, Message], Outcome]
+    execute_create: Callable[[ExecutionContext, CreateRequest], Outcome]
+    engine_state: dict[str, object] = field(default_factory=dict)
+
+    def is_warm(self, address: Address) -> bool:
+        return address in self.rules.precompiles or self.world.is_warm_address(address)
+
+    def access_cost(self, address: Address) -> int:
+        """Gas to reach `address`, which is warm afterwards (EIP-2929)."""
+        if address in self.rules.precompiles:
+            return WARM_ACCESS
+        return COLD_ACCOUNT_ACCESS if self.world.warm_address(address) else WARM_ACCESS
+
+    def delegation_of(self, address: Address) -> Address | None:
+        """Whose code runs when `address` is called, if it delegates; None before EIP-7702."""
+        if not self.rules.has_delegations:
+            return None
+        return delegation_target(self.world.get_code(address))
+
+    def executable_code(self, address: Address) -> bytes:
+        """The code that a call to `address` runs: a delegation is followed once (EIP-7702)."""
+        code = self.world.get_code(address)
+        if self.rules.has_delegations and code.startswith(DELEGATION_PREFIX):
+            target = delegation_target(code)
+            if target is not None:
+                return self.world.get_code(target)
+        return code

@@ -1,0 +1,111 @@
+"""One running piece of bytecode: py-evm's computation, attached to our state and gas.
+
+Owns the frame's gas counter, memory growth and program counter, and the hooks through which py-evm's
+instructions write logs. Stack, memory and most instructions are py-evm's.
+Never does: call, create or undo; those instructions are in vm/evm/instructions.py.
+Specification: yellow paper section 9; py-evm 0.12.1b1, eth.vm.computation.BaseComputation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eth.exceptions import OutOfGas
+from eth.vm.forks.prague.computation import PragueComputation
+from eth.vm.memory import Memory
+from eth.vm.stack import Stack
+
+from chain.receipt import Log
+from chain.types import Address, Hash32
+from vm.context import ExecutionContext
+from vm.evm.code import Code
+from vm.evm.host import FrameMessage, StateView
+
+MEMORY_WORD = 3
+MEMORY_QUADRATIC_DENOMINATOR = 512
+
+
+def memory_cost(words: int) -> int:
+    """Gas for a memory of `words` words (yellow paper, C_mem)."""
+    return words * MEMORY_WORD + words * words // MEMORY_QUADRATIC_DENOMINATOR
+
+
+class EvmFrame(PragueComputation):
+    """Deliberately does not call the constructors of its bases: they build a gas meter and a code stream that
+    are replaced here, and warm the coinbase in every frame, which belongs to the transaction (EIP-3651)."""
+
+    state: Any
+    msg: Any
+    code: Any
+    transaction_context: Any
+
+    def __init__(
+        self, context: ExecutionContext, view: StateView, message: FrameMessage, code: bytes, gas: int
+    ) -> None:
+        self.context = context
+        self.world = context.world
+        self.state = view
+        self.transaction_context = view.transaction
+        self.msg = message
+        self.code = Code(code)
+        self.gas_left = gas
+        self.return_data = b""
+        self.output_bytes = b""
+        self._memory = Memory()
+        stack = self._stack = Stack()
+        # py-evm looks these up lazily through descriptors; bound at once they are plain attributes.
+        self.stack_pop_ints = stack.pop_ints
+        self.stack_pop_bytes = stack.pop_bytes
+        self.stack_pop_any = stack.pop_any
+        self.stack_pop1_int = stack.pop1_int
+        self.stack_pop1_bytes = stack.pop1_bytes
+        self.stack_pop1_any = stack.pop1_any
+        self.stack_push_int = stack.push_int
+        self.stack_push_bytes = stack.push_bytes
+
+    # -- gas
+
+    def consume_gas(self, amount: int, reason: str) -> None:  # noqa: ARG002  py-evm's signature
+        left = self.gas_left - amount
+        if left < 0:
+            raise OutOfGas("out of gas")
+        self.gas_left = left
+
+    def charge(self, amount: int) -> None:
+        """Takes `amount` gas, or fails the frame."""
+        left = self.gas_left - amount
+        if left < 0:
+            raise OutOfGas("out of gas")
+        self.gas_left = left
+
+    def get_gas_remaining(self) -> int:
+        return self.gas_left
+
+    # -- memory
+
+    def extend_memory(self, start_position: int, size: int) -> None:
+        """Charges for and grows memory to hold `size` bytes at `start_position`; nothing for no bytes."""
+        if not size:
+            return
+        memory = self._memory
+        before = len(memory)
+        end = start_position + size
+        if end <= before:
+            return
+        self.charge(memory_cost((end + 31) >> 5) - memory_cost(before >> 5))
+        memory.extend(start_position, size)
+
+    # -- results
+
+    @property
+    def output(self) -> bytes:
+        return self.output_bytes
+
+    @output.setter
+    def output(self, value: bytes) -> None:
+        self.output_bytes = value
+
+    def add_log_entry(self, account: Any, topics: tuple[int, ...], data: bytes) -> None:
+        self.world.add_log(
+            Log(Address(account), tuple([Hash32(topic.to_bytes(32, "big")) for topic in topics]), data)
+        )
