@@ -52,11 +52,11 @@ class Block:
         )
 
 
-def decode_block(raw: bytes, chain_id: int, *, allow_unprotected: bool = True) -> Block:
+def decode_block(raw: bytes, chain_id: int, *, allow_unprotected: bool = False) -> Block:
     """Decode the canonical RLP of a block of the chain `chain_id`.
 
-    Legacy transactions without replay protection are valid inside a block, as on Ethereum; whether a node
-    admits them to its pool is the node's policy.
+    Whether legacy transactions without replay protection may stand in a block is a rule of the chain: every
+    caller on one chain must pass the same `allow_unprotected`.
 
     Raises:
         BlockError: not canonical, too long, ommers or withdrawals present, or a bad header or transaction.
