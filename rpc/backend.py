@@ -41,7 +41,7 @@ class SyncStatus:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`live`: the process works. `ready`: it may get traffic. `checks`: the details behind both, for people."""
+    """`live`: the process works. `ready`: it may get traffic. `checks`: the facts behind both, for people."""
 
     live: bool
     ready: bool

@@ -20,16 +20,16 @@ class HttpLimits:
 
     max_head_bytes: int = 16_384  # request line and headers; wallets send well under 2 kB
     max_body_bytes: int = 5 * 1024 * 1024  # geth's request limit
-    max_response_bytes: int = 25_000_000  # geth's batch response limit, here for every reply
-    max_connections: int = 512  # the 513th is answered 503; each costs about 20 kB
-    max_buffered_body_bytes: int = 64 * 1024 * 1024  # request bodies of all connections together
-    max_buffered_reply_bytes: int = 256 * 1024 * 1024  # replies being written, all connections together
-    head_timeout_s: float = 10.0  # first byte of a request to the end of its body, plus body_min_rate
-    body_min_rate_bytes_per_s: int = 64 * 1024  # extends the head timeout for long bodies
-    idle_timeout_s: float = 120.0  # keep-alive without a request
-    write_stall_timeout_s: float = 15.0  # one 64 kB write; a reader that stalls longer is dropped
-    handler_timeout_s: float = 30.0  # one JSON-RPC HTTP request (a batch counts once) or one page
-    drain_timeout_s: float = 10.0  # shutdown: time for requests in flight
+    max_response_bytes: int = 25_000_000  # geth's batch response limit, here for every JSON-RPC reply
+    max_connections: int = 512  # the next one is answered 503; each costs about 20 kB
+    max_buffered_body_bytes: int = 64 * 1024 * 1024  # request bodies held for all connections together
+    max_buffered_reply_bytes: int = 256 * 1024 * 1024  # replies being sent to all connections together
+    head_timeout_s: float = 10.0  # from the first byte of a request to the end of its head
+    idle_timeout_s: float = 120.0  # an open connection without a request
+    handler_timeout_s: float = 30.0  # one HTTP request; a batch counts once
+    write_timeout_s: float = 15.0  # a reply the client does not read, plus its size at the minimum rate
+    min_transfer_bytes_per_s: int = 64 * 1024  # slowest client that may send a body or read a big reply
+    drain_timeout_s: float = 10.0  # shutdown: time for the requests in flight
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,13 @@ class CallLimits:
 
     max_batch_calls: int = 1_000  # geth's batch item limit
     gas_cap: int = 50_000_000  # gas of one eth_call or eth_estimateGas; geth's rpc.gascap
-    call_timeout_s: float = 5.0  # geth's rpc.evmtimeout: a call that waits or runs longer is answered
-    worker_threads: int = 2  # heavy reads hold the interpreter lock: more threads only add latency
+    call_timeout_s: float = 5.0  # run time of one heavy call; geth's rpc.evmtimeout
+    worker_threads: int = 2  # heavy calls hold the interpreter lock: more threads only add latency
     max_waiting_heavy_calls: int = 64  # beyond it a heavy call is refused with -32005 at once
     max_log_blocks: int = 10_000  # blocks of one eth_getLogs range
     max_log_results: int = 10_000  # logs of one eth_getLogs reply
-    max_filter_terms: int = 1_000  # addresses, or alternatives of one topic position (geth's numbers)
-    max_fee_history_blocks: int = 1_024  # geth's limit without percentiles
-    max_fee_history_percentile_blocks: int = 128  # with percentiles receipts are read; bounded harder
+    max_filter_terms: int = 1_000  # addresses, or alternatives of one topic position; geth's number
+    max_fee_history_blocks: int = 1_024  # geth's number
     reply_cache_bytes: int = 32 * 1024 * 1024  # encoded block and receipt replies, by block hash
 
 

@@ -1,0 +1,50 @@
+"""What a method hands back when its answer cannot be given at once.
+
+Owns the two kinds of deferred answer and the time limit that a heavy call watches. Never runs them: that is
+the dispatcher's task (rpc/dispatcher.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rpc.errors import RpcFault
+
+
+class Deadline:
+    """The end of a heavy call's run time. A call that loops over foreign input asks `check` in each turn."""
+
+    __slots__ = ("_end", "_seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    @property
+    def has_passed(self) -> bool:
+        """The call must stop now."""
+        return time.monotonic() >= self._end
+
+    def check(self) -> None:
+        """Raise the error -32000 `execution aborted` once the time is over."""
+        if self.has_passed:
+            raise RpcFault.EXECUTION_TIMED_OUT.error(seconds=f"{self._seconds:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class OffLoop:
+    """A computation that would hold the event loop; it runs in a worker thread.
+
+    `job` returns a JSON value, or finished JSON as `msgspec.Raw`; it may raise what an inline method may.
+    """
+
+    job: Callable[[Deadline], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A raw transaction for the pool. Neighbours in a batch are submitted together."""
+
+    raw: bytes

@@ -1,0 +1,319 @@
+"""Answers JSON-RPC 2.0 requests and batches, given as bytes, with bytes.
+
+Owns the envelope: strict requests, ids echoed as they came, notifications without a reply, batches in order,
+the limits on calls, values and reply bytes, and the hand-over of deferred answers to the worker threads and
+the pool. Never knows what a method does, and nothing of HTTP.
+Specification: JSON-RPC 2.0; where it is silent, go-ethereum rpc/handler.go.
+
+A call that fails never fails its neighbours. `InvariantViolation` passes through and stops the node.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+import structlog
+import trio
+
+from chain.errors import CallerError, InvariantViolation
+from rpc.backend import PoolBackend
+from rpc.deferred import Deadline, OffLoop, Submission
+from rpc.errors import RpcError, RpcFault, to_rpc_error
+from rpc.heavy import HeavyCalls
+from rpc.method import Method, bind
+
+MAX_JSON_VALUES = 200_000
+"""Commas and brackets of one request: 5 MB of `[],[],…` would become 150 MB of objects and hold the loop."""
+
+LOOP_SLICE_S = 0.003
+"""Time after which a batch of inline calls lets other tasks run."""
+
+_log = structlog.get_logger(__name__)
+
+
+class _Call(msgspec.Struct, gc=False):
+    jsonrpc: Literal["2.0"]
+    method: str
+    params: list[Any] | dict[str, Any] | None = None
+    id: msgspec.Raw = msgspec.Raw()  # empty: a notification
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """An element that is not a request; `id` is its id as JSON, or null."""
+
+    id: bytes
+    error: RpcError
+
+
+_Element = _Call | _Refused
+
+_decode_call = msgspec.json.Decoder(_Call).decode
+_decode_calls = msgspec.json.Decoder(list[_Call]).decode
+_decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode = msgspec.json.Encoder().encode
+
+_NULL = b"null"
+_SCALAR_ID_STARTS = frozenset(b'"-0123456789n')
+_DEFERRED = (OffLoop, Submission)
+
+
+class Dispatcher:
+    """The method table with its limits."""
+
+    def __init__(
+        self,
+        methods: Mapping[str, Method],
+        pool: PoolBackend,
+        heavy: HeavyCalls,
+        *,
+        max_batch_calls: int,
+        max_response_bytes: int,
+        handler_timeout_s: float,
+    ) -> None:
+        self._methods = dict(methods)
+        self._pool = pool
+        self._heavy = heavy
+        self._max_batch_calls = max_batch_calls
+        self._max_response_bytes = max_response_bytes
+        self._handler_timeout_s = handler_timeout_s
+
+    async def handle(self, body: bytes) -> bytes | None:
+        """The reply to a request or batch as JSON; None when there is nothing to answer."""
+        if len(body) > MAX_JSON_VALUES and _count_values(body) > MAX_JSON_VALUES:
+            return _error_reply(_NULL, RpcFault.REQUEST_TOO_COMPLEX.error())
+        try:
+            call = _decode_call(body)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return await self._handle_other(body)
+        return await self._answer_one(call)
+
+    async def _handle_other(self, body: bytes) -> bytes | None:
+        """A batch, or something malformed."""
+        try:
+            if not body.lstrip(b" \t\r\n").startswith(b"["):
+                element = _as_element(msgspec.Raw(body))
+                return _refusal(element) if isinstance(element, _Refused) else await self._answer_one(element)
+            try:
+                elements: Sequence[_Element] = _decode_calls(body)
+            except msgspec.ValidationError:
+                elements = [_as_element(raw) for raw in _decode_elements(body)]
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            return _error_reply(_NULL, RpcFault.PARSE.error(detail=error))
+        if not elements:
+            return _error_reply(_NULL, RpcFault.EMPTY_BATCH.error())
+        if len(elements) > self._max_batch_calls:
+            ids = (bytes(element.id) for element in elements if _may_be_id(bytes(element.id)))
+            first = next((call_id for call_id in ids if call_id), _NULL)
+            return b"[%b]" % _error_reply(first, RpcFault.BATCH_TOO_LARGE.error())
+        return await _Batch(self, elements).run()
+
+    async def _answer_one(self, call: _Call) -> bytes | None:
+        result = self.begin(call)
+        if type(result) in _DEFERRED:
+            result = await self.finish(result, trio.current_time() + self._handler_timeout_s)
+        reply = self.reply(call, result)
+        if reply is not None and len(reply) > self._max_response_bytes:
+            return _error_reply(bytes(call.id), RpcFault.RESPONSE_TOO_LARGE.error())
+        return reply
+
+    def begin(self, call: _Call) -> object:
+        """The inline part of a call: its result, a deferred answer, or an RpcError (returned, not raised)."""
+        if not _may_be_id(bytes(call.id)):
+            return RpcFault.INVALID_REQUEST.error()
+        method = self._methods.get(call.method)
+        if method is None:
+            return RpcFault.UNKNOWN_METHOD.error(method=call.method)
+        params = call.params
+        try:
+            if not params:
+                if method.constant is not None:
+                    return method.constant
+                if not method.parameters:
+                    return method.handler()
+                params = []
+            if isinstance(params, dict):
+                return RpcFault.NAMED_PARAMS.error()
+            return method.handler(*bind(method.parameters, params))
+        except Exception as error:
+            return _returned(error, call.method)
+
+    async def finish(self, deferred: object, until: float) -> object:
+        """The result of a deferred answer, or an RpcError. `until` is a time of trio's clock."""
+        if isinstance(deferred, Submission):
+            return (await self.submit([deferred.raw], until))[0]
+        if not isinstance(deferred, OffLoop):
+            raise InvariantViolation(f"not a deferred answer: {deferred!r}")
+        job = deferred.job
+        result: object = RpcFault.TIMED_OUT.error()
+
+        def run_and_encode(deadline: Deadline) -> msgspec.Raw:
+            value = job(deadline)
+            return value if isinstance(value, msgspec.Raw) else msgspec.Raw(_encode(value))
+
+        try:
+            with trio.move_on_at(until):
+                result = await self._heavy.run(run_and_encode)
+        except Exception as error:
+            result = _returned(error, "a heavy call")
+        return result
+
+    async def submit(self, raw: list[bytes], until: float) -> list[object]:
+        """Hand transactions to the pool: for each its hash as text, or an RpcError."""
+        results: list[object] = [RpcFault.TIMED_OUT.error()] * len(raw)
+        try:
+            with trio.move_on_at(until):
+                answers = await self._pool.submit(raw)
+                results = [
+                    to_rpc_error(answer) if isinstance(answer, CallerError) else "0x" + answer.hex()
+                    for answer in answers
+                ]
+        except Exception as error:
+            results = [_returned(error, "eth_sendRawTransaction")] * len(raw)
+        if len(results) != len(raw):
+            raise InvariantViolation(f"the pool answered {len(results)} of {len(raw)} transactions")
+        return results
+
+    def reply(self, call: _Call, result: object) -> bytes | None:
+        """The reply to a call whose result, or RpcError, is known; None for a notification."""
+        call_id = bytes(call.id)
+        if not call_id:
+            return None
+        if not _may_be_id(call_id):
+            call_id = _NULL
+        if isinstance(result, RpcError):
+            return _error_reply(call_id, result)
+        try:
+            encoded = bytes(result) if type(result) is msgspec.Raw else _encode(result)
+        except (TypeError, OverflowError, ValueError, msgspec.MsgspecError) as error:
+            return _error_reply(call_id, _returned(error, call.method))
+        return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (call_id, encoded)
+
+
+class _Batch:
+    """One batch in progress: calls run in order; replies keep it."""
+
+    def __init__(self, dispatcher: Dispatcher, elements: Sequence[_Element]) -> None:
+        self._dispatcher = dispatcher
+        self._elements = elements
+        self._replies: list[bytes] = []
+        self._reply_bytes = 2
+        self._waiting: list[tuple[_Call, bytes]] = []  # transactions not yet submitted
+
+    async def run(self) -> bytes | None:
+        dispatcher = self._dispatcher
+        begin, finish = dispatcher.begin, dispatcher.finish
+        limit = dispatcher._max_response_bytes
+        until = trio.current_time() + dispatcher._handler_timeout_s
+        slice_end = time.perf_counter() + LOOP_SLICE_S
+        for position, element in enumerate(self._elements):
+            if isinstance(element, _Refused):
+                await self._submit_waiting(until)
+                self._add(_refusal(element))
+                continue
+            result = begin(element)
+            if type(result) is Submission:
+                self._waiting.append((element, result.raw))
+                continue
+            if self._waiting:
+                await self._submit_waiting(until)
+            if type(result) is OffLoop:
+                result = await finish(result, until)
+            self._add(dispatcher.reply(element, result))
+            if self._reply_bytes > limit:
+                return self._cut_off(position, RpcFault.RESPONSE_TOO_LARGE)
+            if time.perf_counter() > slice_end:
+                await trio.lowlevel.checkpoint()
+                slice_end = time.perf_counter() + LOOP_SLICE_S
+                if trio.current_time() > until:
+                    return self._cut_off(position + 1, RpcFault.TIMED_OUT)
+        await self._submit_waiting(until)
+        return self._joined()
+
+    async def _submit_waiting(self, until: float) -> None:
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        results = await self._dispatcher.submit([raw for _, raw in waiting], until)
+        for (call, _), result in zip(waiting, results, strict=True):
+            self._add(self._dispatcher.reply(call, result))
+
+    def _add(self, reply: bytes | None) -> None:
+        if reply is not None:
+            self._replies.append(reply)
+            self._reply_bytes += len(reply) + 1
+
+    def _cut_off(self, position: int, fault: RpcFault) -> bytes | None:
+        """Answer the calls from `position` on with an error, without running them."""
+        if fault is RpcFault.RESPONSE_TOO_LARGE and self._replies:
+            self._replies.pop()  # the one that did not fit
+        for element in self._elements[position:]:
+            if isinstance(element, _Refused):
+                self._add(_refusal(element))
+            else:
+                self._add(self._dispatcher.reply(element, fault.error()))
+        return self._joined()
+
+    def _joined(self) -> bytes | None:
+        return b"[%b]" % b",".join(self._replies) if self._replies else None
+
+
+def _count_values(body: bytes) -> int:
+    return body.count(b",") + body.count(b"[") + body.count(b"{")
+
+
+def _may_be_id(raw: bytes) -> bool:
+    """Text, a number or null, or absent; not an object, array or boolean. `raw` is the JSON of one value, whose
+    UTF-8 nobody has checked yet."""
+    if not raw:
+        return True
+    return raw[0] in _SCALAR_ID_STARTS and (raw.isascii() or _is_utf8(raw))
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _as_element(raw: msgspec.Raw) -> _Element:
+    """One element of a batch, or a whole request, that may be malformed; raises DecodeError only for bad JSON."""
+    try:
+        return _decode_call(raw)
+    except msgspec.ValidationError:
+        pass
+    try:
+        call_id = bytes(_decode_members(raw).get("id", b""))
+    except msgspec.ValidationError:
+        call_id = b""
+    if not call_id or not _may_be_id(call_id):
+        call_id = _NULL
+    return _Refused(call_id, RpcFault.INVALID_REQUEST.error())
+
+
+def _refusal(element: _Refused) -> bytes:
+    return _error_reply(element.id, element.error)
+
+
+def _error_reply(call_id: bytes, error: RpcError) -> bytes:
+    body: dict[str, object] = {"code": int(error.code), "message": error.message}
+    if error.data is not None:
+        body["data"] = error.data
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (call_id, _encode(body))
+
+
+def _returned(error: Exception, where: str) -> RpcError:
+    """The answer for an exception of a method; bugs are logged, broken invariants raised again."""
+    if isinstance(error, CallerError):
+        return to_rpc_error(error)
+    if isinstance(error, InvariantViolation):
+        raise error
+    _log.error("a JSON-RPC method failed", method=where, exc_info=error)
+    return RpcFault.INTERNAL.error()

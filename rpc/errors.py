@@ -1,0 +1,139 @@
+"""What a JSON-RPC client is told when a call fails: every code and text of this package, in one table.
+
+Owns the mapping from errors of chain, state and vm to codes. Client libraries parse these texts, so they are
+go-ethereum's; the tests hold them against the patterns of ethers, viem and web3.py.
+Never decides whether something is an error.
+Specification: JSON-RPC 2.0 section 5.1, EIP-1474, go-ethereum rpc/errors.go and internal/ethapi/errors.go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+from chain.errors import CallerError
+from chain.transaction import BlobTransactionUnsupported, TransactionTypeUnsupported, UnprotectedTransaction
+from vm.errors import ExecutionReverted
+
+
+class Code(IntEnum):
+    """Error codes on the wire; EIP-1474 and go-ethereum name them."""
+
+    PARSE_ERROR = -32700
+    INVALID_REQUEST = -32600
+    METHOD_NOT_FOUND = -32601
+    INVALID_PARAMS = -32602
+    INTERNAL_ERROR = -32603
+    SERVER_ERROR = -32000
+    REQUEST_TIMED_OUT = -32002
+    RESPONSE_TOO_LARGE = -32003
+    LIMIT_EXCEEDED = -32005
+    REVERTED = 3
+
+
+MAX_QUOTED_CHARS = 128
+"""Longest piece of a client's own input that an error text repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    code: Code
+    text: str
+
+
+class RpcFault(Enum):
+    """The table: one member for each way in which a call fails inside this package."""
+
+    PARSE = _Entry(Code.PARSE_ERROR, "parse error: {detail}")
+    INVALID_REQUEST = _Entry(Code.INVALID_REQUEST, "invalid request")
+    EMPTY_BATCH = _Entry(Code.INVALID_REQUEST, "empty batch")
+    BATCH_TOO_LARGE = _Entry(Code.INVALID_REQUEST, "batch too large")
+    REQUEST_TOO_COMPLEX = _Entry(Code.INVALID_REQUEST, "request holds too many values")
+    UNKNOWN_METHOD = _Entry(Code.METHOD_NOT_FOUND, "the method {method} does not exist/is not available")
+    NAMED_PARAMS = _Entry(Code.INVALID_PARAMS, "non-array args")
+    MISSING_ARGUMENT = _Entry(Code.INVALID_PARAMS, "missing value for required argument {position}")
+    TOO_MANY_ARGUMENTS = _Entry(Code.INVALID_PARAMS, "too many arguments, want at most {count}")
+    INVALID_ARGUMENT = _Entry(Code.INVALID_PARAMS, "invalid argument {position}: {detail}")
+    INVALID_STORAGE_KEY = _Entry(Code.INVALID_PARAMS, 'invalid hex in storage key: "{key}"')
+    STORAGE_KEY_TOO_LONG = _Entry(
+        Code.INVALID_PARAMS, 'storage key too long (want at most 32 bytes): "{key}"'
+    )
+    INTERNAL = _Entry(Code.INTERNAL_ERROR, "internal error")
+    TIMED_OUT = _Entry(Code.REQUEST_TIMED_OUT, "request timed out")
+    RESPONSE_TOO_LARGE = _Entry(Code.RESPONSE_TOO_LARGE, "response too large")
+    BUSY = _Entry(Code.LIMIT_EXCEEDED, "limit exceeded: too many calls are waiting, try again later")
+    EXECUTION_TIMED_OUT = _Entry(Code.SERVER_ERROR, "execution aborted (timeout = {seconds}s)")
+    HEADER_NOT_FOUND = _Entry(Code.SERVER_ERROR, "header not found")
+    HEADER_FOR_HASH_NOT_FOUND = _Entry(Code.SERVER_ERROR, "header for hash not found")
+    STATE_AND_STATE_DIFF = _Entry(Code.SERVER_ERROR, "account {address} has both 'state' and 'stateDiff'")
+    MOVED_PRECOMPILE = _Entry(Code.SERVER_ERROR, "account {address} is not a precompile")
+    INPUT_AND_DATA = _Entry(
+        Code.SERVER_ERROR,
+        'both "data" and "input" are set and not equal. Please use "input" to pass call data',
+    )
+    TWO_FEE_STYLES = _Entry(
+        Code.SERVER_ERROR, "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified"
+    )
+    BLOB_CALL = _Entry(Code.SERVER_ERROR, "blob transactions are not supported by this chain")
+    FEE_HISTORY_BEYOND_HEAD = _Entry(
+        Code.SERVER_ERROR, "request beyond head block: requested {requested}, head {head}"
+    )
+    INVALID_PERCENTILE = _Entry(Code.SERVER_ERROR, "invalid reward percentile: {detail}")
+    TOO_MANY_PERCENTILES = _Entry(Code.SERVER_ERROR, "over the query limit {limit}")
+    LOG_RANGE_BEYOND_HEAD = _Entry(Code.INVALID_PARAMS, "block range extends beyond current head block")
+    LOG_RANGE_INVALID = _Entry(Code.INVALID_PARAMS, "invalid block range params")
+    LOG_RANGE_TOO_LARGE = _Entry(Code.LIMIT_EXCEEDED, "exceed maximum block range: {limit}")
+    LOG_RESULTS_TOO_MANY = _Entry(Code.LIMIT_EXCEEDED, "query returned more than {limit} results")
+    LOG_TOPICS_TOO_MANY = _Entry(Code.INVALID_PARAMS, "exceed max topics")
+    LOG_TERMS_TOO_MANY = _Entry(Code.INVALID_PARAMS, "exceed max addresses or topics per search position")
+    LOG_PENDING = _Entry(Code.SERVER_ERROR, "pending logs are not supported")
+    LOG_BLOCK_UNKNOWN = _Entry(Code.SERVER_ERROR, "unknown block")
+
+    def error(self, data: str | None = None, **values: object) -> RpcError:
+        """The error of this entry, its text filled with `values`; `data` is hex, or None."""
+        return RpcError(
+            self.value.code,
+            self.value.text.format(**{name: quoted(value) for name, value in values.items()}),
+            data,
+        )
+
+
+def quoted(value: object) -> str:
+    """`value` as it may stand in an error text: printable and bounded, because clients choose it."""
+    text = str(value)
+    if len(text) > MAX_QUOTED_CHARS:
+        text = text[:MAX_QUOTED_CHARS] + "…"
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+class RpcError(CallerError):
+    """A finished JSON-RPC error object: code, message, and optional hex data."""
+
+    def __init__(self, code: int, message: str, data: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+_TEXTS_OF_OTHER_PACKAGES: tuple[tuple[type[CallerError], str], ...] = (
+    (UnprotectedTransaction, "only replay-protected (EIP-155) transactions allowed over RPC"),
+    # viem looks for the second half of this text, the others for the first.
+    (BlobTransactionUnsupported, "transaction type not supported: transaction type not valid: type 3 (blob)"),
+    (TransactionTypeUnsupported, "transaction type not supported: transaction type not valid"),
+)
+
+
+def to_rpc_error(error: CallerError) -> RpcError:
+    """The JSON-RPC error for an error of any package whose fault is the caller's.
+
+    A revert carries code 3 and its output as hex, everything else code -32000 (EIP-1474 and go-ethereum).
+    """
+    if isinstance(error, RpcError):
+        return error
+    if isinstance(error, ExecutionReverted):
+        return RpcError(Code.REVERTED, str(error), "0x" + error.output.hex())
+    for kind, text in _TEXTS_OF_OTHER_PACKAGES:
+        if isinstance(error, kind):
+            return RpcError(Code.SERVER_ERROR, text)
+    return RpcError(Code.SERVER_ERROR, str(error) or type(error).__name__)

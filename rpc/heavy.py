@@ -1,0 +1,44 @@
+"""Runs heavy calls in worker threads, so that they never hold the event loop.
+
+Owns the number of threads, the length of the queue in front of them and their run time. Never decides which
+call is heavy: a method says so by returning `OffLoop`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import trio
+
+from rpc.deferred import Deadline
+from rpc.errors import RpcFault
+
+T = TypeVar("T")
+
+_ABANDON: dict[str, Any] = {"abandon_on_cancel": True}  # as keywords: old stubs of trio lack this one
+
+
+class HeavyCalls:
+    """A bounded set of worker threads with a bounded queue.
+
+    A call whose client gave up keeps its thread until it sees its deadline: the limiter counts it until
+    then, so that abandoned work cannot pile up.
+    """
+
+    def __init__(self, threads: int, max_waiting: int, run_time_s: float) -> None:
+        self._limiter = trio.CapacityLimiter(threads)
+        self._max_waiting = max_waiting
+        self._run_time_s = run_time_s
+
+    async def run(self, job: Callable[[Deadline], T]) -> T:
+        """The result of `job`, or its error.
+
+        Raises RpcError: -32005 at once when the queue is full.
+        """
+        if self._limiter.statistics().tasks_waiting >= self._max_waiting:
+            raise RpcFault.BUSY.error()
+        return await trio.to_thread.run_sync(self._run_with_deadline, job, limiter=self._limiter, **_ABANDON)
+
+    def _run_with_deadline(self, job: Callable[[Deadline], T]) -> T:
+        return job(Deadline(self._run_time_s))  # the time in the queue does not count
