@@ -12,6 +12,7 @@ from typing import Final
 
 from chain.errors import InvariantViolation
 from chain.keccak import EMPTY_KECCAK, EMPTY_TRIE_ROOT
+from chain.rlp import encode_uint
 from chain.types import Hash32
 
 MAX_BALANCE: Final = 2**256 - 1
@@ -20,10 +21,6 @@ MAX_NONCE: Final = 2**64 - 1  # EIP-2681
 _HAS_STORAGE: Final = 0x40
 _HAS_CODE: Final = 0x80
 _NONCE_LENGTH_MASK: Final = 0x0F
-_SHORT: Final = tuple(
-    bytes((0x80 + length,)) for length in range(56)
-)  # RLP headers of strings shorter than 56
-_BYTE: Final = tuple(bytes((value,)) for value in range(128))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +96,6 @@ def decode_flat_account(raw: bytes) -> Account:
     return Account(nonce, balance, storage_root, code_hash)
 
 
-def _rlp_uint(value: int) -> bytes:
-    if value < 0x80:
-        return _BYTE[value] if value else b"\x80"
-    length = (value.bit_length() + 7) >> 3
-    return _SHORT[length] + value.to_bytes(length, "big")
-
-
 def trie_leaf_value(account: Account) -> bytes:
     """RLP([nonce, balance, storageRoot, codeHash]), the value of the account's leaf in the state trie.
 
@@ -114,8 +104,8 @@ def trie_leaf_value(account: Account) -> bytes:
     _check(account)
     payload = b"".join(
         (
-            _rlp_uint(account.nonce),
-            _rlp_uint(account.balance),
+            encode_uint(account.nonce),
+            encode_uint(account.balance),
             b"\xa0",
             account.storage_root,
             b"\xa0",
