@@ -14,7 +14,7 @@ import msgpack
 from chain.block import Block
 from chain.errors import InvariantViolation, NodeError
 from consensus.codec import decode_commit, decode_validator_set, encode_validator_set
-from consensus.proposer import advance
+from consensus.proposer import next_height
 from consensus.types import Commit
 from consensus.validator_set import ValidatorSet
 from node.chain_rules import ParentBlock
@@ -44,12 +44,12 @@ class ChainRecord:
 
 def genesis_chain_record(validators: ValidatorSet, record: bytes) -> ChainRecord:
     """The record of block 0: `validators` decide height 1."""
-    return ChainRecord(record, validators, advance(validators, 1))
+    return ChainRecord(record, validators, next_height(validators))
 
 
 def following_chain_record(parent: ParentBlock, record: bytes) -> ChainRecord:
     """The record of the block after `parent`."""
-    return ChainRecord(record, parent.next_validators, advance(parent.next_validators, 1))
+    return ChainRecord(record, parent.next_validators, next_height(parent.next_validators))
 
 
 def encode_chain_record(chain_record: ChainRecord) -> bytes:

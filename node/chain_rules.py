@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 from chain.fees import next_base_fee
 from chain.header import Header
-from chain.keccak import EMPTY_KECCAK, EMPTY_OMMERS_HASH, EMPTY_TRIE_ROOT, keccak256
+from chain.keccak import EMPTY_OMMERS_HASH, EMPTY_TRIE_ROOT, keccak256
 from chain.types import Address, Hash32
 from consensus.codec import encode_commit
-from consensus.consensus_root import ConsensusData
+from consensus.consensus_root import ConsensusData, evidence_hash
 from consensus.params import ConsensusParams
 from consensus.types import Commit
 from consensus.validator_set import ValidatorSet
@@ -29,7 +29,7 @@ from vm.environment import BlockEnvironment
 from vm.forks import ForkSchedule
 
 NO_COMMIT_HASH = Hash32(bytes(32))  # stands for the commit that the genesis block does not have
-NO_EVIDENCE_HASH = EMPTY_KECCAK
+NO_EVIDENCE_HASH = evidence_hash(())
 EXTRA_DATA = b"aurigraph"
 POW_NONCE = bytes(8)
 _RANDAO_TAG = b"aurigraph-prev-randao\x01"
@@ -63,14 +63,31 @@ def commit_hash(commit: Commit | None) -> Hash32:
 
 def consensus_root(constants: ChainConstants, parent: ParentBlock, record: ConsensusRecord) -> Hash32:
     """What `parent_beacon_block_root` of the block after `parent` must be."""
+    return _consensus_data(constants, parent.validators, parent.next_validators, record).root()
+
+
+def genesis_consensus_root(
+    constants: ChainConstants, validators: ValidatorSet, next_validators: ValidatorSet, timestamp_ms: int
+) -> Hash32:
+    """As `consensus_root` for block 0, which nobody decided: it commits to the sets of heights 1 and 2."""
+    record = ConsensusRecord(timestamp_ms, None)
+    return _consensus_data(constants, validators, next_validators, record).root()
+
+
+def _consensus_data(
+    constants: ChainConstants,
+    validators: ValidatorSet,
+    next_validators: ValidatorSet,
+    record: ConsensusRecord,
+) -> ConsensusData:
     return ConsensusData(
-        validators_hash=parent.validators.hash(),
-        next_validators_hash=parent.next_validators.hash(),
+        validators_hash=validators.hash(),
+        next_validators_hash=next_validators.hash(),
         params_hash=constants.params.hash(),
         last_commit_hash=commit_hash(record.last_commit),
         evidence_hash=NO_EVIDENCE_HASH,
         timestamp_ms=record.timestamp_ms,
-    ).root()
+    )
 
 
 def environment_after(

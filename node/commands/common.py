@@ -1,0 +1,151 @@
+"""What all commands share: exit codes, the error line, tables for people and JSON for programs.
+
+Results go to standard output, everything else to standard error. Never prints a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from chain.errors import CallerError, NodeError
+from node.home import NodeHome, default_home
+from node.rpc_client import NodeUnreachable, RpcClient
+
+DEFAULT_RPC_URL = "http://127.0.0.1:8545"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ExitCode(IntEnum):
+    """What the shell sees; documented in `aurigraph --help`."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2  # click's own
+    NODE_UNREACHABLE = 3
+    TRANSACTION_REJECTED = 4
+    TRANSACTION_REVERTED = 5
+    TIMEOUT = 6
+    VERIFICATION_FAILED = 7
+    INTERRUPTED = 130
+
+
+class CommandFailed(CallerError):
+    """Ends a command with a text and an exit code."""
+
+    def __init__(self, text: str, code: ExitCode = ExitCode.FAILURE) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@contextmanager
+def errors_as_exit_codes() -> Iterator[None]:
+    """Turns the project's errors into one line on standard error and an exit code."""
+    try:
+        yield
+    except CommandFailed as error:
+        fail(str(error), error.code)
+    except NodeUnreachable as error:
+        fail(str(error), ExitCode.NODE_UNREACHABLE)
+    except NodeError as error:
+        fail(str(error), ExitCode.FAILURE)
+    except BaseExceptionGroup as group:
+        # A nursery wraps what its tasks raise: what the operator must mend is inside.
+        ours, rest = group.split(NodeError)
+        if ours is None or rest is not None:
+            raise
+        fail("; ".join(dict.fromkeys(str(error) for error in _leaves(ours))), ExitCode.FAILURE)
+
+
+def fail(text: str, code: ExitCode) -> NoReturn:
+    """Prints the error line and leaves."""
+    click.echo(f"error: {text}", err=True)
+    sys.exit(code)
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def home_option(function: F) -> F:
+    """`--home`, given to the command as a NodeHome."""
+    return click.option(
+        "--home",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=None,
+        callback=lambda _context, _option, value: NodeHome(value if value is not None else default_home()),
+        help="Folder of the node [default: AURIGRAPH_HOME or ~/.aurigraph].",
+    )(function)
+
+
+def rpc_option(function: F) -> F:
+    """`--rpc`, given to the command as an RpcClient."""
+    return click.option(
+        "--rpc",
+        "rpc",
+        default=DEFAULT_RPC_URL,
+        envvar="AURIGRAPH_RPC",
+        show_default=True,
+        callback=lambda _context, _option, value: RpcClient(value),
+        help="Address of a node's JSON-RPC.",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """`--json`, given to the command as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)
+
+
+def show(record: Mapping[str, Any], as_json: bool) -> None:
+    """One record: a two-column table, or one JSON object on a line."""
+    if as_json:
+        click.echo(json.dumps(record))
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in record.items():
+        table.add_row(name, _text(value))
+    console().print(table)
+
+
+def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, empty: str) -> None:
+    """Several records with the same fields: a table, or a JSON object per line; `empty` is said if there are none."""
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row))
+        return
+    if not rows:
+        click.echo(empty, err=True)
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(value) for value in row.values()))
+    console().print(table)
+
+
+def console() -> Console:
+    """Standard output; hashes are never cut, even when output is not a terminal."""
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), markup=False)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)

@@ -1,0 +1,126 @@
+"""`aurigraph init`, `start` and `version`."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import click
+
+from genesis import AUR, DEV_CHAIN_IDS, DEV_MNEMONIC, dev_accounts, load_genesis
+from node.clock import wall_time_ms
+from node.commands.common import CommandFailed, home_option, json_option, show
+from node.config import NodeConfig, RpcSettings, load_config
+from node.home import NodeHome
+from node.initialise import (
+    create_node_key,
+    create_validator_key,
+    initialise_dev_home,
+    write_genesis_and_config,
+)
+from node.logging import configure_logging
+from node.service import NodeOptions, run_node
+
+
+@click.command()
+@home_option
+@click.option("--dev", is_flag=True, help="A development chain of one validator with ten funded accounts.")
+@click.option(
+    "--genesis",
+    "genesis_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Genesis file of the chain to join.",
+)
+@click.option("--validator", "validator_name", help="Also make a consensus key; prints what a genesis needs.")
+@json_option
+def init(
+    home: NodeHome, dev: bool, genesis_path: Path | None, validator_name: str | None, as_json: bool
+) -> None:
+    """Make a node's folder.
+
+    With --dev the folder is complete. With --genesis the node joins that chain; without it, only keys are made,
+    and the genesis file is added later as genesis.json.
+    """
+    if dev and (genesis_path or validator_name):
+        raise CommandFailed("--dev makes its own genesis and validator; leave the other options out")
+    if dev:
+        genesis = initialise_dev_home(home, NodeConfig(), wall_time_ms() // 1000)
+        show({"home": str(home.root), "chain_id": genesis.chain_id, "next": "aurigraph start --dev"}, as_json)
+        return
+    record: dict[str, object] = {"home": str(home.root)}
+    genesis = load_genesis(genesis_path) if genesis_path is not None else None
+    home.make_folders()
+    record["peer_id"] = create_node_key(home)
+    if validator_name is not None:
+        identity = create_validator_key(home, validator_name)
+        record |= {
+            "name": identity.name,
+            "public_key": "0x" + identity.public_key.hex(),
+            "address": "0x" + identity.address.hex(),
+        }
+    if genesis is not None:
+        write_genesis_and_config(home, genesis, NodeConfig())
+        record["chain_id"] = genesis.chain_id
+    show(record, as_json)
+
+
+@click.command()
+@home_option
+@click.option(
+    "--dev", is_flag=True, help="One validator, no network, a block as soon as there is a transaction."
+)
+@click.option("--rpc-port", type=click.IntRange(0, 65535), help="Overrides rpc.port.")
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Overrides log.level."
+)
+def start(home: NodeHome, dev: bool, rpc_port: int | None, log_level: str | None) -> None:
+    """Run a node until SIGTERM or Ctrl-C; a second signal ends it at once."""
+    if dev and not home.genesis.exists():
+        initialise_dev_home(home, NodeConfig(), wall_time_ms() // 1000)
+    home.require_initialised()
+    config = load_config(home.config)
+    if dev:
+        config = dataclasses.replace(config, rpc=dataclasses.replace(config.rpc, cors_origins=("*",)))
+    if rpc_port is not None:
+        config = dataclasses.replace(config, rpc=dataclasses.replace(config.rpc, port=rpc_port))
+    if log_level is not None:
+        config = dataclasses.replace(config, log=dataclasses.replace(config.log, level=log_level))
+    configure_logging(config.log)
+    if dev:
+        _print_dev_banner(home, config.rpc)
+    run_node(NodeOptions(home, config, with_network=not dev))
+
+
+@click.command()
+@json_option
+def version(as_json: bool) -> None:
+    """Versions of the program and its formats."""
+    from node.chain_record import CHAIN_RECORD_VERSION
+    from node.payload import PAYLOAD_VERSION
+    from node.rpc_backend import CLIENT_VERSION
+    from state.columns import SCHEMA_VERSION
+
+    show(
+        {
+            "client": CLIENT_VERSION,
+            "python": sys.version.split()[0],
+            "database_schema": SCHEMA_VERSION,
+            "block_payload": PAYLOAD_VERSION,
+            "chain_record": CHAIN_RECORD_VERSION,
+        },
+        as_json,
+    )
+
+
+def _print_dev_banner(home: NodeHome, rpc: RpcSettings) -> None:
+    genesis = load_genesis(home.genesis)
+    lines = [f"chain id {genesis.chain_id}   RPC http://{rpc.host}:{rpc.port}   home {home.root}", ""]
+    if genesis.chain_id in DEV_CHAIN_IDS:
+        lines += [f"mnemonic  {DEV_MNEMONIC}", ""]
+        for key in dev_accounts(genesis.chain_id):
+            balance = (
+                genesis.allocations[key.address].balance // AUR if key.address in genesis.allocations else 0
+            )
+            lines.append(f"0x{key.address.hex()}  {balance:,} AUR  key 0x{key.secret.hex()}")
+    click.echo("\n".join(lines), err=True)

@@ -1,0 +1,204 @@
+"""`aurigraph testnet …`: a local network of real validator processes for people and tests."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import click
+
+from genesis import AUR, DEV_CHAIN_IDS, DEV_MNEMONIC, dev_accounts, load_genesis
+from node.commands.common import CommandFailed, json_option, show_rows
+from node.local_network import MAX_VALIDATORS, LocalNetwork, LocalNetworkOptions, NodeStatus
+
+FOLLOW_POLL_S = 0.3
+WATCH_POLL_S = 1.0
+
+pass_network = click.make_pass_decorator(LocalNetwork)
+
+
+@click.group()
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".testnet"),
+    show_default=True,
+    envvar="AURIGRAPH_TESTNET_HOME",
+    help="Folder of the network.",
+)
+@click.pass_context
+def testnet(context: click.Context, home: Path) -> None:
+    """A local network of real validator processes."""
+    context.obj = LocalNetwork(home.resolve())
+
+
+@testnet.command()
+@click.option("--validators", type=click.IntRange(1, MAX_VALIDATORS), help="How many nodes [default: 4].")
+@click.option("--block-ms", type=click.IntRange(50, 600_000), help="Time between blocks [default: 1000].")
+@click.option(
+    "--base-port", type=click.IntRange(1024, 65000), help="RPC of node i is at base + 10*i [default: 8545]."
+)
+@click.option("--fresh", is_flag=True, help="Throw an existing network away, with its chain.")
+@click.option("--detach", is_flag=True, help="Return when all nodes are up; stop them with: testnet down.")
+@pass_network
+def up(
+    network: LocalNetwork,
+    validators: int | None,
+    block_ms: int | None,
+    base_port: int | None,
+    fresh: bool,
+    detach: bool,
+) -> None:
+    """Start the network, making it first if there is none. Ctrl-C stops it unless --detach is given."""
+    wanted = {"validators": validators, "block_ms": block_ms, "base_port": base_port}
+    chosen = {name: value for name, value in wanted.items() if value is not None}
+    if fresh and network.exists:
+        network.stop()
+        network.remove()
+    if not network.exists:
+        options = LocalNetworkOptions(**chosen)
+        click.echo(f"making {options.validators} nodes in {network.folder}", err=True)
+        network.create(options)
+    elif any(getattr(network.options, name) != value for name, value in chosen.items()):
+        raise CommandFailed(f"{network.folder} holds a network with other options; replace it with --fresh")
+    started = [index for index in range(network.options.validators) if network.pid(index) is None]
+    begun = time.monotonic()
+    try:
+        for index in started:
+            network.start(index)
+        statuses = network.wait_until_up()
+    except BaseException:
+        for index in started:
+            network.signal_node(index, signal.SIGTERM)
+        raise
+    click.echo(f"first block after {time.monotonic() - begun:.1f} s", err=True)
+    _print_welcome(network, statuses)
+    if not detach:
+        _stay(network)
+
+
+@testnet.command()
+@click.option("--keep", is_flag=True, help="Keep keys and chain, so that `up` goes on from there.")
+@pass_network
+def down(network: LocalNetwork, keep: bool) -> None:
+    """Stop all nodes and delete the network."""
+    stopped = network.stop()
+    click.echo(f"stopped {len(stopped)} nodes", err=True)
+    if not keep:
+        network.remove()
+
+
+@testnet.command()
+@json_option
+@pass_network
+def status(network: LocalNetwork, as_json: bool) -> None:
+    """Height, hash and peers of each node. With --json: one object for the network."""
+    statuses = network.status()
+    if as_json:
+        nodes = [{"state": node.state, **dataclasses.asdict(node)} for node in statuses]
+        click.echo(json.dumps({"home": str(network.folder), "nodes": nodes}))
+        return
+    show_rows(_rows(statuses), as_json=False, empty="no nodes")
+
+
+@testnet.command()
+@click.argument("index", type=click.IntRange(0, MAX_VALIDATORS - 1), default=0)
+@click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
+@click.option("-n", "--lines", type=click.IntRange(0, 100_000), default=50, show_default=True)
+@pass_network
+def logs(network: LocalNetwork, index: int, follow: bool, lines: int) -> None:
+    """Print the log of node INDEX."""
+    path = network.log_path(index)
+    if not path.is_file():
+        raise CommandFailed(f"node {index} has no log in {network.folder}")
+    click.echo(network.log_tail(index, lines))
+    if not follow:
+        return
+    with path.open(errors="replace") as file:
+        file.seek(0, os.SEEK_END)
+        while True:
+            text = file.read()
+            if text:
+                click.echo(text, nl=False)
+            else:
+                time.sleep(FOLLOW_POLL_S)
+
+
+@testnet.command()
+@click.argument("index", type=click.IntRange(0, MAX_VALIDATORS - 1))
+@click.option("--gently", is_flag=True, help="SIGTERM instead of SIGKILL.")
+@pass_network
+def kill(network: LocalNetwork, index: int, gently: bool) -> None:
+    """End node INDEX at once, as a crash would."""
+    if not network.signal_node(index, signal.SIGTERM if gently else signal.SIGKILL):
+        raise CommandFailed(f"node {index} does not run")
+    click.echo(f"ended node {index}", err=True)
+
+
+@testnet.command()
+@click.argument("index", type=click.IntRange(0, MAX_VALIDATORS - 1))
+@pass_network
+def start(network: LocalNetwork, index: int) -> None:
+    """Start node INDEX again."""
+    pid = network.start(index)
+    click.echo(f"started node {index} (pid {pid})", err=True)
+
+
+def _rows(statuses: list[NodeStatus]) -> list[dict[str, object]]:
+    return [
+        {
+            "node": node.index,
+            "state": node.state,
+            "RPC": node.rpc,
+            "p2p": node.p2p_port,
+            "pid": node.pid,
+            "height": node.height,
+            "hash": node.hash[:14] + "…" if node.hash else None,
+            "peers": node.peers,
+            "home": node.home,
+        }
+        for node in statuses
+    ]
+
+
+def _print_welcome(network: LocalNetwork, statuses: list[NodeStatus]) -> None:
+    show_rows(_rows(statuses), as_json=False, empty="no nodes")
+    genesis = load_genesis(network.home(0).genesis)
+    url = network.rpc_url(0)
+    lines = ["", f"mnemonic   {DEV_MNEMONIC}"]
+    if genesis.chain_id in DEV_CHAIN_IDS:
+        for key in dev_accounts(genesis.chain_id):
+            balance = genesis.allocations[key.address].balance // AUR
+            lines.append(
+                f"  0x{key.address.hex()}  {balance:,} {genesis.coin_symbol}  key 0x{key.secret.hex()}"
+            )
+    sender = dev_accounts(genesis.chain_id)[0]
+    receiver = dev_accounts(genesis.chain_id)[1]
+    lines += [
+        "",
+        f"MetaMask   network name {genesis.name} · RPC URL {url} · chain id {genesis.chain_id} "
+        f"· currency symbol {genesis.coin_symbol}",
+        "",
+        f"cast block-number --rpc-url {url}",
+        f"cast balance 0x{receiver.address.hex()} --rpc-url {url} --ether",
+        f"cast send 0x{receiver.address.hex()} --value 1ether --private-key 0x{sender.secret.hex()} --rpc-url {url}",
+        "",
+        "stop with: scripts/testnet/down",
+    ]
+    click.echo("\n".join(lines))
+
+
+def _stay(network: LocalNetwork) -> None:
+    click.echo("Ctrl-C stops the network", err=True)
+    try:
+        while network.running():
+            time.sleep(WATCH_POLL_S)
+        raise CommandFailed("all nodes have ended; see: testnet logs")
+    except KeyboardInterrupt:
+        click.echo("stopping", err=True)
+    finally:
+        network.stop()

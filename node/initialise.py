@@ -1,0 +1,63 @@
+"""Making node homes: a development node, or one member of a network whose genesis is given.
+
+Owns which files a new home gets and with what content. Never overwrites a file that exists.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from chain.secp256k1 import PrivateKey
+from chain.types import Address
+from consensus.signer import create_signer_files
+from genesis import Genesis, GenesisValidator, dev_accounts, dev_genesis, dump_genesis
+from node.config import NodeConfig, dump_config
+from node.errors import HomeError
+from node.home import NodeHome, write_public
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorIdentity:
+    """What others must know of a new validator to put it into a genesis."""
+
+    name: str
+    public_key: bytes
+    address: Address
+
+
+def create_validator_key(home: NodeHome, name: str) -> ValidatorIdentity:
+    """Makes the consensus key and its signer guard in `home`."""
+    home.make_folders()
+    key = PrivateKey(_secret())
+    create_signer_files(home.validator_key, key.secret)
+    return ValidatorIdentity(name, key.public_key, key.address)
+
+
+def create_node_key(home: NodeHome) -> str:
+    """Makes the network identity in `home`; returns the peer id's text form."""
+    from p2p.identity import create_identity, peer_id_text
+
+    return peer_id_text(create_identity(home.node_key).peer_id)
+
+
+def write_genesis_and_config(home: NodeHome, genesis: Genesis, config: NodeConfig) -> None:
+    """Puts the two plain files into `home`."""
+    write_public(home.genesis, dump_genesis(genesis))
+    write_public(home.config, dump_config(config).encode())
+
+
+def initialise_dev_home(home: NodeHome, config: NodeConfig, timestamp: int) -> Genesis:
+    """A home for `start --dev`: one validator, ten funded accounts of the public mnemonic."""
+    if home.genesis.exists():
+        raise HomeError(f"{home.root} holds a node already")
+    identity = create_validator_key(home, "dev")
+    operator = dev_accounts()[0].address
+    validator = GenesisValidator(identity.name, identity.public_key, 1, operator)
+    genesis = dev_genesis([validator], timestamp=timestamp)
+    write_genesis_and_config(home, genesis, config)
+    return genesis
+
+
+def _secret() -> bytes:
+    return secrets.token_bytes(32)

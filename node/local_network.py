@@ -1,0 +1,331 @@
+"""A network of real node processes on this machine: lays out the homes, starts, watches and stops the processes.
+
+Owns the folder of a local network (network.json, one home a node, logs, pid files) and its ports. Only ends
+processes that it started: a pid counts only while it still runs our command for that home.
+Ports from a base b: RPC of node i at b + 10·i, its p2p at b + 10·i + 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chain.errors import CallerError, EnvironmentFault, NodeError
+from chain.types import Address
+from genesis import (
+    ConsensusParameters,
+    Genesis,
+    GenesisValidator,
+    dev_accounts,
+    dev_genesis,
+)
+from node.clock import wall_time_ms
+from node.config import LogSettings, NodeConfig, P2pSettings, RpcSettings
+from node.home import NodeHome
+from node.initialise import create_node_key, create_validator_key, write_genesis_and_config
+from node.rpc_client import RpcClient
+
+PORTS_PER_NODE = 10
+MAX_VALIDATORS = 16  # more processes than this on one machine only measure the machine
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 20.0
+POLL_S = 0.1
+VALIDATOR_POWER = 1
+
+
+class LocalNetworkError(EnvironmentFault):
+    """The local network cannot be made, started or stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """One node as seen from outside; the chain fields are None while it does not answer."""
+
+    index: int
+    rpc: str
+    p2p_port: int
+    home: str
+    pid: int | None
+    height: int | None = None
+    hash: str | None = None
+    state_root: str | None = None
+    peers: int | None = None
+
+    @property
+    def state(self) -> str:
+        """down, starting or up."""
+        if self.pid is None:
+            return "down"
+        return "up" if self.height is not None else "starting"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalNetworkOptions:
+    """What `up` decides when it makes a new network."""
+
+    validators: int = 4
+    block_ms: int = 1000
+    base_port: int = 8545
+
+
+class LocalNetwork:
+    """The network in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    # --- layout -------------------------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder holds a network."""
+        return self._file.is_file()
+
+    @property
+    def options(self) -> LocalNetworkOptions:
+        """What the network was made with. Raises LocalNetworkError if there is none."""
+        try:
+            return LocalNetworkOptions(**json.loads(self._file.read_text()))
+        except FileNotFoundError as error:
+            raise LocalNetworkError(f"{self.folder} holds no network; make one with: testnet up") from error
+        except (OSError, ValueError, TypeError) as error:
+            raise LocalNetworkError(
+                f"{self._file} cannot be read ({error}); make a new one: up --fresh"
+            ) from error
+
+    def create(self, options: LocalNetworkOptions) -> None:
+        """Makes keys, genesis and configuration of all nodes."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        homes = [self.home(index) for index in range(options.validators)]
+        operators = [key.address for key in dev_accounts()]
+        validators: list[GenesisValidator] = []
+        peer_ids: list[str] = []
+        for index, home in enumerate(homes):
+            identity = create_validator_key(home, f"node{index}")
+            peer_ids.append(create_node_key(home))
+            operator = Address(operators[index % len(operators)])
+            validators.append(GenesisValidator(identity.name, identity.public_key, VALIDATOR_POWER, operator))
+        genesis = local_genesis(validators, options.block_ms)
+        for index, home in enumerate(homes):
+            write_genesis_and_config(home, genesis, node_config(options, index, peer_ids))
+        self._file.write_text(json.dumps(dataclasses.asdict(options)))
+
+    def remove(self) -> None:
+        """Deletes the network's folder. The nodes must be stopped."""
+        running = self.running()
+        if running:
+            raise LocalNetworkError(
+                f"nodes {', '.join(map(str, running))} still run; stop them with: testnet down"
+            )
+        for index in range(MAX_VALIDATORS):
+            shutil.rmtree(self._node_folder(index), ignore_errors=True)
+        self._file.unlink(missing_ok=True)
+        try:
+            self.folder.rmdir()
+        except OSError:
+            pass  # something of the user's is in there
+
+    def home(self, index: int) -> NodeHome:
+        """The home of node `index`."""
+        return NodeHome(self._node_folder(index))
+
+    def log_path(self, index: int) -> Path:
+        """Where node `index` writes its log."""
+        return self._node_folder(index) / "node.log"
+
+    def rpc_url(self, index: int) -> str:
+        """Address of the JSON-RPC of node `index`."""
+        return f"http://127.0.0.1:{rpc_port(self.options, index)}"
+
+    # --- processes ----------------------------------------------------------------------------------------
+
+    def start(self, index: int) -> int:
+        """Starts one node in the background; returns its pid. Raises LocalNetworkError."""
+        self._check_index(index)
+        if self.pid(index) is not None:
+            raise LocalNetworkError(f"node {index} runs already")
+        for port in (rpc_port(self.options, index), p2p_port(self.options, index)):
+            _require_free(port)
+        with self.log_path(index).open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "cli", "start", "--home", str(self.home(index).root)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._pid_file(index).write_text(str(process.pid))
+        return process.pid
+
+    def signal_node(self, index: int, number: signal.Signals) -> bool:
+        """Sends a signal to a node; False if it does not run."""
+        self._check_index(index)
+        pid = self.pid(index)
+        if pid is None:
+            return False
+        os.kill(pid, number)
+        return True
+
+    def stop(self) -> list[int]:
+        """Stops all nodes: first politely, then for good; returns the indexes that ran."""
+        running = self.running()
+        for index in running:
+            self.signal_node(index, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while time.monotonic() < deadline and self.running():
+            time.sleep(POLL_S)
+        for index in self.running():
+            self.signal_node(index, signal.SIGKILL)
+        while self.running():
+            time.sleep(POLL_S)
+        for index in running:
+            self._pid_file(index).unlink(missing_ok=True)
+        return running
+
+    def running(self) -> list[int]:
+        """Indexes of the nodes whose process lives."""
+        if not self.exists:
+            return []
+        return [index for index in range(self.options.validators) if self.pid(index) is not None]
+
+    def pid(self, index: int) -> int | None:
+        """The pid of a living node, or None; a pid that now belongs to another program does not count."""
+        try:
+            pid = int(self._pid_file(index).read_text())
+            os.waitpid(pid, os.WNOHANG)  # reaps our own child, so that a dead one is not taken for alive
+        except ChildProcessError:
+            pass  # started by another process of ours
+        except (FileNotFoundError, ValueError):
+            return None
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return None
+        except PermissionError:
+            return None
+        command = _command_line(pid)
+        return pid if command is None or str(self.home(index).root) in command else None
+
+    def wait_until_up(self, timeout_s: float = START_TIMEOUT_S, height: int = 1) -> list[NodeStatus]:
+        """Waits until all nodes answer at `height` or above. Raises LocalNetworkError with the log's last lines."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            statuses = self.status()
+            if all(status.height is not None and status.height >= height for status in statuses):
+                return statuses
+            for status in statuses:
+                if status.pid is None:
+                    raise LocalNetworkError(f"node {status.index} ended:\n{self.log_tail(status.index)}")
+            if time.monotonic() > deadline:
+                slow = [str(s.index) for s in statuses if s.height is None or s.height < height]
+                text = f"nodes {', '.join(slow)} made no block {height} within {timeout_s:.0f} s; see: testnet logs"
+                raise LocalNetworkError(text)
+            time.sleep(POLL_S)
+
+    def status(self) -> list[NodeStatus]:
+        """All nodes."""
+        return [self._node_status(index) for index in range(self.options.validators)]
+
+    def log_tail(self, index: int, lines: int = 15) -> str:
+        """The last lines of a node's log."""
+        try:
+            return "\n".join(self.log_path(index).read_text(errors="replace").splitlines()[-lines:])
+        except FileNotFoundError:
+            return "(no log)"
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _node_status(self, index: int) -> NodeStatus:
+        options = self.options
+        base = NodeStatus(
+            index=index,
+            rpc=self.rpc_url(index),
+            p2p_port=p2p_port(options, index),
+            home=str(self.home(index).root),
+            pid=self.pid(index),
+        )
+        if base.pid is None:
+            return base
+        try:
+            told: dict[str, Any] = RpcClient(base.rpc, timeout_s=2.0).call("node_status")
+            return dataclasses.replace(
+                base,
+                height=told["height"],
+                hash=told["hash"],
+                state_root=told["stateRoot"],
+                peers=told["peers"],
+            )
+        except (NodeError, KeyError, TypeError):
+            return base
+
+    def _check_index(self, index: int) -> None:
+        if not 0 <= index < self.options.validators:
+            raise CallerError(f"there is no node {index}; nodes are 0 to {self.options.validators - 1}")
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "network.json"
+
+    def _node_folder(self, index: int) -> Path:
+        return self.folder / f"node{index}"
+
+    def _pid_file(self, index: int) -> Path:
+        return self._node_folder(index) / "pid"
+
+
+def rpc_port(options: LocalNetworkOptions, index: int) -> int:
+    """Port of the JSON-RPC of node `index`."""
+    return options.base_port + PORTS_PER_NODE * index
+
+
+def p2p_port(options: LocalNetworkOptions, index: int) -> int:
+    """Port on which node `index` meets its peers."""
+    return rpc_port(options, index) + 1
+
+
+def node_config(options: LocalNetworkOptions, index: int, peer_ids: list[str]) -> NodeConfig:
+    """Local settings of one node: everybody knows everybody."""
+    peers = tuple(
+        f"/ip4/127.0.0.1/tcp/{p2p_port(options, other)}/p2p/{peer_id}"
+        for other, peer_id in enumerate(peer_ids)
+        if other != index
+    )
+    return NodeConfig(
+        rpc=RpcSettings(port=rpc_port(options, index), cors_origins=("*",)),
+        p2p=P2pSettings(listen=f"/ip4/127.0.0.1/tcp/{p2p_port(options, index)}", peers=peers),
+        log=LogSettings(format="json"),
+    )
+
+
+def local_genesis(validators: list[GenesisValidator], block_ms: int) -> Genesis:
+    """The genesis of a local network: development chain id, ten funded accounts, a block every `block_ms`."""
+    parameters = ConsensusParameters(block_interval_ms=block_ms, empty_block_interval_ms=0)
+    return dev_genesis(validators, timestamp=wall_time_ms() // 1000, parameters=parameters)
+
+
+def _require_free(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise LocalNetworkError(
+                f"port {port} is in use: stop what uses it, or choose other ports with --base-port ({error.strerror})"
+            ) from error
+
+
+def _command_line(pid: int) -> str | None:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return None  # no /proc here: trust the pid file

@@ -1,0 +1,210 @@
+"""The node as the RPC package sees it: implements rpc.backend's three protocols over store, pool and consensus.
+
+Owns translation only; no caching and no rules of its own. Methods marked *any thread* there read the store, which
+allows it; the rest run on the event loop.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+
+from chain.block import Block
+from chain.errors import CallerError
+from chain.fees import next_base_fee
+from chain.header import Header
+from chain.receipt import Receipt
+from chain.transaction import RecoveredTransaction
+from chain.types import Address, Hash32, checksum_address
+from consensus.status import ConsensusStatus
+from node.application import ChainApplication
+from node.config import MempoolSettings
+from node.pool import TransactionPool
+from p2p.identity import peer_id_text
+from p2p.network import Network
+from rpc.backend import Health, Json, SyncStatus
+from state.chain_store import ChainStore, Head, TransactionLocation
+from state.reader import StateReader
+from vm.environment import BlockEnvironment
+
+CLIENT_VERSION = (
+    f"aurigraph/v{version('aurigraph')}/{platform.system().lower()}-{platform.machine()}"
+    f"/python{platform.python_version()}"
+)
+# A head this much older than the interval at which blocks should come means that something is wrong.
+STALE_HEAD_INTERVALS = 30
+
+
+class NodeRpcBackend:
+    """ChainBackend, PoolBackend and NodeBackend in one."""
+
+    def __init__(
+        self,
+        store: ChainStore,
+        application: ChainApplication,
+        pool: TransactionPool,
+        mempool_settings: MempoolSettings,
+        network: Network | None,
+        consensus_status: Callable[[], ConsensusStatus | None],
+        wall_time_ms: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._application = application
+        self._pool = pool
+        self._mempool_settings = mempool_settings
+        self._network = network
+        self._consensus_status = consensus_status
+        self._wall_time_ms = wall_time_ms
+        self._first_height = store.head.number
+
+    # --- ChainBackend -------------------------------------------------------------------------------------
+
+    @property
+    def chain_id(self) -> int:
+        return self._application.constants.chain_id
+
+    @property
+    def client_version(self) -> str:
+        return CLIENT_VERSION
+
+    def head(self) -> Head:
+        return self._store.head
+
+    def header(self, number: int) -> Header | None:
+        return self._store.header(number)
+
+    def block(self, number: int) -> Block | None:
+        return self._store.block(number)
+
+    def block_number(self, block_hash: Hash32) -> int | None:
+        return self._store.block_number(block_hash)
+
+    def receipts(self, number: int) -> Sequence[Receipt] | None:
+        return self._store.receipts(number)
+
+    def transaction_location(self, transaction_hash: Hash32) -> TransactionLocation | None:
+        return self._store.transaction_location(transaction_hash)
+
+    def state_at(self, number: int) -> StateReader:
+        return self._store.state_at(number)
+
+    def environment_for(self, number: int) -> BlockEnvironment:
+        header = self._store.header(number)
+        if header is None:
+            raise CallerError(f"header not found: {number}")
+        return BlockEnvironment(
+            chain_id=self.chain_id,
+            number=number,
+            timestamp=header.timestamp,
+            beneficiary=header.beneficiary,
+            gas_limit=header.gas_limit,
+            base_fee_per_gas=header.base_fee_per_gas,
+            prev_randao=header.prev_randao,
+            excess_blob_gas=header.excess_blob_gas,
+            parent_beacon_block_root=header.parent_beacon_block_root,
+            parent_hash=header.parent_hash,
+            fork=self._application.constants.forks.at(number),
+            block_hash=self._store.canonical_hash,
+        )
+
+    def pending_environment(self) -> BlockEnvironment:
+        return self._application.pending_environment()
+
+    def next_base_fee(self) -> int:
+        header = self._store.header(self._store.head.number)
+        if header is None:
+            raise CallerError("header not found")
+        return next_base_fee(header)
+
+    def syncing(self) -> SyncStatus | None:
+        status = self._consensus_status()
+        current = self._store.head.number
+        if status is None or status.highest_peer_height <= current + 1:
+            return None
+        return SyncStatus(self._first_height, current, status.highest_peer_height)
+
+    # --- PoolBackend --------------------------------------------------------------------------------------
+
+    async def submit(self, raw: Sequence[bytes]) -> Sequence[Hash32 | CallerError]:
+        return await self._pool.submit(raw)
+
+    def pending_nonce(self, address: Address) -> int:
+        return self._pool.pending_nonce(address)
+
+    def get(self, transaction_hash: Hash32) -> RecoveredTransaction | None:
+        return self._pool.known(transaction_hash)
+
+    def minimum_tip(self) -> int:
+        return self._mempool_settings.min_tip_wei
+
+    # --- NodeBackend --------------------------------------------------------------------------------------
+
+    def health(self) -> Health:
+        position = self._application.position()
+        age_ms = max(0, self._wall_time_ms() - position.block_time_ms)
+        params = self._application.constants.params
+        syncing = self.syncing() is not None
+        stale = False
+        if params.empty_block_interval_ms is not None and position.height > 0:
+            expected_ms = max(params.block_interval_ms, params.empty_block_interval_ms)
+            stale = age_ms > expected_ms * STALE_HEAD_INTERVALS
+        checks: dict[str, Json] = {
+            "height": position.height,
+            "head_age_ms": age_ms,
+            "syncing": syncing,
+            "peers": self.peer_count(),
+        }
+        return Health(live=True, ready=not syncing and not stale, checks=checks)
+
+    def peer_count(self) -> int:
+        return len(self._network.peers()) if self._network is not None else 0
+
+    def is_listening(self) -> bool:
+        return self._network is not None
+
+    def status(self) -> Mapping[str, Json]:
+        position = self._application.position()
+        status = self._consensus_status()
+        executable, queued, size_bytes = self._pool.counts()
+        head = self._store.head
+        return {
+            "client": CLIENT_VERSION,
+            "chainId": self.chain_id,
+            "height": head.number,
+            "hash": "0x" + head.hash.hex(),
+            "stateRoot": "0x" + head.state_root.hex(),
+            "blockTimeMs": position.block_time_ms,
+            "consensus": status.as_json() if status is not None else None,
+            "peers": self.peer_count(),
+            "peerId": peer_id_text(self._network.me) if self._network is not None else None,
+            "pool": {"executable": executable, "queued": queued, "bytes": size_bytes},
+        }
+
+    def validators(self) -> Sequence[Mapping[str, Json]]:
+        position = self._application.position()
+        operators = self._application.constants.operators
+        return [
+            {
+                "address": checksum_address(validator.address),
+                "publicKey": "0x" + validator.public_key33.hex(),
+                "power": validator.power,
+                "operator": checksum_address(operators[validator.address]),
+            }
+            for validator in position.validators.validators
+        ]
+
+    def peers(self) -> Sequence[Mapping[str, Json]]:
+        if self._network is None:
+            return []
+        return [
+            {
+                "id": peer_id_text(peer.peer_id),
+                "direction": peer.direction.value,
+                "address": peer.address,
+                "connectedSeconds": round(peer.connected_s, 1),
+                "roundTripMs": peer.round_trip_ms,
+                "penalty": peer.penalty,
+            }
+            for peer in self._network.peers()
+        ]

@@ -1,0 +1,172 @@
+"""The running node: opens everything in order, runs the tasks in one nursery, closes in reverse order.
+
+Owns start and stop. First SIGTERM or SIGINT: stop accepting, finish what runs, flush, exit 0; a second one within
+that time ends at once. Never holds logic of a part.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+import trio
+
+from chain.types import Address
+from consensus.driver import ConsensusDriver
+from consensus.signer import FileSigner
+from node.application import ChainApplication
+from node.chain_start import open_store, read_chain
+from node.clock import wall_time_ms
+from node.config import NodeConfig
+from node.gossip import TOPIC, gossip_transactions
+from node.home import NodeHome
+from node.journal import TransactionJournal
+from node.pool import TransactionPool
+from node.rpc_backend import NodeRpcBackend
+from node.transport import ConsensusTransport, SilentTransport
+from p2p.network import Network
+from rpc.config import LOCAL_HOSTS, CallLimits, HttpLimits, RpcConfig
+from rpc.server import serve_rpc
+
+STOP_GRACE_S = 15.0
+JOURNAL_CHECK_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOptions:
+    """What the command line decides: `with_network` False is a chain of one process (`start --dev`)."""
+
+    home: NodeHome
+    config: NodeConfig
+    with_network: bool = True
+
+
+def run_node(options: NodeOptions) -> None:
+    """Runs until a signal. Raises NodeError for what the operator must mend."""
+    # A worker thread that executes a block would otherwise keep the event loop waiting 5 ms at each switch.
+    sys.setswitchinterval(0.001)
+    trio.run(_supervise, options)
+
+
+async def _supervise(options: NodeOptions) -> None:
+    async with trio.open_nursery() as nursery:
+        stopping = trio.CancelScope()
+        nursery.start_soon(_watch_signals, stopping)
+        with stopping:
+            await serve_node(options)
+        nursery.cancel_scope.cancel()
+
+
+async def _watch_signals(stopping: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            if stopping.cancel_called:
+                log.warning("stopping_at_once", signal=signal.Signals(number).name)
+                os._exit(130)
+            log.info("stopping", signal=signal.Signals(number).name, grace_s=STOP_GRACE_S)
+            stopping.cancel()
+
+
+async def serve_node(
+    options: NodeOptions, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Runs a node until cancelled; reports its RPC port (0 without RPC) once it serves."""
+    home, config = options.home, options.config
+    home.require_initialised()
+    home.make_folders()
+    genesis, constants, validators = read_chain(home.genesis)
+    signer = load_signer(home)
+    operator = _operator(signer, constants.operators)
+    async with AsyncExitStack() as stack:
+        store = open_store(home.database, genesis, constants, validators)
+        stack.callback(store.close)
+        if signer is not None:
+            stack.callback(signer.close)
+        journal = TransactionJournal(home.journal)
+        stack.callback(journal.close)
+        pool = TransactionPool(constants, store, config.mempool, journal)
+        application = ChainApplication(constants, store, pool, config.production, wall_time_ms, operator)
+        network = await _open_network(stack, options)
+        transport = ConsensusTransport(network) if network is not None else SilentTransport()
+        driver = ConsensusDriver(
+            chain_id=constants.chain_id,
+            params=constants.params,
+            signer=signer,
+            wal_folder=home.wal,
+            application=application,
+            transport=transport,
+            wall_time_ms=wall_time_ms,
+        )
+        backend = NodeRpcBackend(
+            store, application, pool, config.mempool, network, driver.status, wall_time_ms
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pool.run)
+            nursery.start_soon(_keep_journal_small, pool)
+            if network is not None:
+                nursery.start_soon(gossip_transactions, network, pool)
+            nursery.start_soon(driver.run)
+            port = 0
+            if config.rpc.enabled:
+                port = await nursery.start(partial(serve_rpc, rpc_config(config), backend, backend, backend))
+            log.info("node_started", chain_id=constants.chain_id, height=store.head.number, rpc_port=port)
+            task_status.started(port)
+
+
+def load_signer(home: NodeHome) -> FileSigner | None:
+    """The consensus key of a validator, or None for a node that only follows."""
+    if not home.validator_key.exists():
+        return None
+    return FileSigner.load(home.validator_key, home.validator_state)
+
+
+def rpc_config(config: NodeConfig) -> RpcConfig:
+    """The listener's settings from the node's."""
+    settings = config.rpc
+    return RpcConfig(
+        host=settings.host,
+        port=settings.port,
+        cors_origins=settings.cors_origins,
+        allowed_hosts=(*LOCAL_HOSTS, *settings.allowed_hosts),
+        http=HttpLimits(max_connections=settings.max_connections),
+        calls=CallLimits(max_batch_calls=settings.max_batch, gas_cap=settings.gas_cap),
+    )
+
+
+async def _open_network(stack: AsyncExitStack, options: NodeOptions) -> Network | None:
+    if not options.with_network:
+        return None
+    # libp2p takes 1.5 s of CPU to import: only a node that has a network pays for it.
+    from p2p.identity import load_identity
+    from p2p.libp2p_network import NetworkConfig, open_libp2p_network
+
+    settings = options.config.p2p
+    network_config = NetworkConfig(
+        listen=settings.listen,
+        peers=settings.peers,
+        only_listed_peers=settings.only_listed_peers,
+        max_connections=settings.max_connections,
+        topics=(TOPIC,),
+        peer_book=options.home.peer_book,
+    )
+    identity = load_identity(options.home.node_key)
+    return await stack.enter_async_context(open_libp2p_network(network_config, identity))
+
+
+def _operator(signer: FileSigner | None, operators: object) -> Address | None:
+    if signer is None or not isinstance(operators, dict):
+        return None
+    return operators.get(signer.address)
+
+
+async def _keep_journal_small(pool: TransactionPool) -> None:
+    while True:
+        await trio.sleep(JOURNAL_CHECK_S)
+        await pool.maintain_journal()
