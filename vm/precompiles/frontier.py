@@ -20,6 +20,8 @@ ECRECOVER_GAS: Final = 3000
 _ECRECOVER_INPUT_BYTES: Final = 128
 _RIPEMD160_OF_NOTHING: Final = "9c1185a5c5e9fc54612808977ee8f548b2258d31"
 
+Digest = Callable[[bytes], bytes]
+
 
 def ecrecover(payload: bytes) -> bytes:
     """(digest, v, r, s), 32 bytes each and cut or padded with zeros: the address in 32 bytes, or nothing.
@@ -44,14 +46,14 @@ def sha256(payload: bytes) -> bytes:
     return hashlib.sha256(payload).digest()
 
 
-def _openssl_ripemd160() -> Callable[[bytes], bytes]:
+def _openssl_ripemd160() -> Digest:
     def digest(payload: bytes) -> bytes:
         return hashlib.new("ripemd160", payload, usedforsecurity=False).digest()
 
     return digest
 
 
-def _pycryptodome_ripemd160() -> Callable[[bytes], bytes]:
+def _pycryptodome_ripemd160() -> Digest:
     constructor = import_module("Crypto.Hash.RIPEMD160").new
 
     def digest(payload: bytes) -> bytes:
@@ -62,11 +64,11 @@ def _pycryptodome_ripemd160() -> Callable[[bytes], bytes]:
 
 
 def select_ripemd160(
-    candidates: tuple[Callable[[], Callable[[bytes], bytes]], ...] = (
+    candidates: tuple[Callable[[], Digest], ...] = (
         _openssl_ripemd160,
         _pycryptodome_ripemd160,
     ),
-) -> Callable[[bytes], bytes]:
+) -> Digest:
     """The first implementation that works here: OpenSSL 3 ships RIPEMD-160 switched off on some systems.
 
     Raises EnvironmentFault when none does.
