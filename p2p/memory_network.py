@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 
 import trio
-from chain.errors import InvariantViolation
 
+from chain.errors import InvariantViolation
 from p2p.network import (
     Direction,
     FailureReason,

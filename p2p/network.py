@@ -18,6 +18,7 @@ from enum import Enum, unique
 from typing import Protocol
 
 import trio
+
 from chain.errors import CallerError, PeerError
 
 PeerId = bytes
