@@ -9,6 +9,8 @@ EIP-2681, EIP-3541, EIP-3860, EIP-7702.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chain.errors import InvariantViolation
 from chain.keccak import keccak256
 from chain.rlp import encode, uint
@@ -38,10 +40,15 @@ CODE_DEPOSIT_OUT_OF_GAS = "contract creation code storage out of gas"
 
 
 def new_context(
-    world: WorldState, block: BlockEnvironment, transaction: TransactionContext
+    world: WorldState,
+    block: BlockEnvironment,
+    transaction: TransactionContext,
+    checkpoint: Callable[[], None] | None = None,
 ) -> ExecutionContext:
     """The context of one transaction or system call on `world`."""
-    return ExecutionContext(world, block, transaction, rules_of(block.fork), execute_message, execute_create)
+    return ExecutionContext(
+        world, block, transaction, rules_of(block.fork), execute_message, execute_create, checkpoint
+    )
 
 
 def execute_message(context: ExecutionContext, message: Message) -> Outcome:
@@ -49,6 +56,8 @@ def execute_message(context: ExecutionContext, message: Message) -> Outcome:
 
     The caller has charged for the call and made the addresses warm. Never raises for what a contract does.
     """
+    if context.checkpoint is not None:
+        context.checkpoint()
     if message.depth > CALL_DEPTH_LIMIT:
         return Outcome(Status.FAILURE, message.gas, error=DEPTH_EXCEEDED)
     kind = message.kind

@@ -45,7 +45,9 @@ class CreateRequest:
 class ExecutionContext:
     """`execute_message` and `execute_create` are the call path.
 
-    `engine_state` lets an engine keep an object for the transaction, keyed by the engine's own name.
+    `checkpoint` may raise to abandon a simulation: the call path asks it for every message, engines in every
+    loop of a contract. Blocks run without one. `engine_state` lets an engine keep an object for the
+    transaction, keyed by the engine's own name.
     """
 
     world: WorldState
@@ -54,6 +56,7 @@ class ExecutionContext:
     rules: Rules
     execute_message: Callable[[ExecutionContext, Message], Outcome]
     execute_create: Callable[[ExecutionContext, CreateRequest], Outcome]
+    checkpoint: Callable[[], None] | None = None
     engine_state: dict[str, object] = field(default_factory=dict)
 
     def is_warm(self, address: Address) -> bool:

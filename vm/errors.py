@@ -40,8 +40,9 @@ class NonceTooHigh(TransactionRejected):
 class NonceMax(TransactionRejected):
     """EIP-2681: the nonce 2**64 - 1 cannot be used, because it could not be raised any more."""
 
-    def __init__(self, sender: Address, nonce: int) -> None:
-        super().__init__(f"nonce has max value: address {checksum_address(sender)}, nonce: {nonce}")
+    def __init__(self, nonce: int, sender: Address | None = None) -> None:
+        whose = "" if sender is None else f"address {checksum_address(sender)}, "
+        super().__init__(f"nonce has max value: {whose}nonce: {nonce}")
 
 
 class SenderNotEOA(TransactionRejected):
@@ -54,10 +55,11 @@ class SenderNotEOA(TransactionRejected):
 class TipAboveFeeCap(TransactionRejected):
     """EIP-1559: maxPriorityFeePerGas > maxFeePerGas."""
 
-    def __init__(self, sender: Address, tip: int, fee_cap: int) -> None:
+    def __init__(self, tip: int, fee_cap: int, sender: Address | None = None) -> None:
+        whose = "" if sender is None else f"address {checksum_address(sender)}, "
         super().__init__(
             "max priority fee per gas higher than max fee per gas: "
-            f"address {checksum_address(sender)}, maxPriorityFeePerGas: {tip}, maxFeePerGas: {fee_cap}"
+            f"{whose}maxPriorityFeePerGas: {tip}, maxFeePerGas: {fee_cap}"
         )
 
 
@@ -109,14 +111,18 @@ class GasLimitAboveBlock(TransactionRejected):
         super().__init__(f"exceeds block gas limit: have {gas_limit}, block gas limit {block_gas_limit}")
 
 
-class BlockGasExhausted(TransactionRejected):
-    """The transaction fits a block, but not the rest of this one."""
+class BlockFull(TransactionRejected):
+    """The transaction fits a block, but not the rest of this one: it may stand in a later one."""
+
+
+class BlockGasExhausted(BlockFull):
+    """Not enough gas is left in this block."""
 
     def __init__(self, gas_limit: int, gas_available: int) -> None:
         super().__init__(f"gas limit reached: have {gas_limit}, block gas left {gas_available}")
 
 
-class BlockBytesExhausted(TransactionRejected):
+class BlockBytesExhausted(BlockFull):
     """The transaction does not fit the byte budget that is left in this block."""
 
     def __init__(self, size_bytes: int, bytes_available: int) -> None:
@@ -133,17 +139,17 @@ class InitcodeTooLarge(TransactionRejected):
 class EmptyAuthorizationList(TransactionRejected):
     """EIP-7702."""
 
-    def __init__(self, sender: Address) -> None:
-        super().__init__(f"EIP-7702 transaction with empty auth list (sender {checksum_address(sender)})")
+    def __init__(self, sender: Address | None = None) -> None:
+        whose = "" if sender is None else f" (sender {checksum_address(sender)})"
+        super().__init__(f"EIP-7702 transaction with empty auth list{whose}")
 
 
 class SetCodeCreatesContract(TransactionRejected):
     """EIP-7702: such a transaction must have a recipient."""
 
-    def __init__(self, sender: Address) -> None:
-        super().__init__(
-            f"EIP-7702 transaction cannot be used to create contract (sender {checksum_address(sender)})"
-        )
+    def __init__(self, sender: Address | None = None) -> None:
+        whose = "" if sender is None else f" (sender {checksum_address(sender)})"
+        super().__init__(f"EIP-7702 transaction cannot be used to create contract{whose}")
 
 
 class TransactionTypeNotSupported(TransactionRejected):

@@ -9,6 +9,7 @@ The order of the checks is go-ethereum's (core/state_transition.go), because cal
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chain.keccak import EMPTY_KECCAK
@@ -46,6 +47,7 @@ __all__ = [
     "TransactionRejected",
     "TransactionResult",
     "apply_transaction",
+    "check_transaction_form",
     "execute_transaction",
     "intrinsic_gas",
     "validate_transaction",
@@ -94,6 +96,21 @@ def intrinsic_gas(transaction: Transaction, fork: Fork) -> tuple[int, int]:
     return gas + prices.AUTHORIZATION * len(transaction.authorizations), floor
 
 
+def check_transaction_form(transaction: Transaction, fork: Fork, block_gas_limit: int) -> None:
+    """The rules that need no state, so that a pool can refuse a transaction for good.
+
+    Raises a TransactionRejected whose cause no later block can cure, short of another rule set or gas limit.
+    """
+    check_type(transaction, None, fork)
+    if transaction.max_priority_fee_per_gas > transaction.max_fee_per_gas:
+        raise TipAboveFeeCap(transaction.max_priority_fee_per_gas, transaction.max_fee_per_gas)
+    if transaction.nonce >= prices.NONCE_LIMIT:
+        raise NonceMax(transaction.nonce)
+    if transaction.gas_limit > block_gas_limit:
+        raise GasLimitAboveBlock(transaction.gas_limit, block_gas_limit)
+    check_gas_limit(transaction, fork)
+
+
 def validate_transaction(
     world: WorldState, env: BlockEnvironment, recovered: RecoveredTransaction, gas_available: int
 ) -> None:
@@ -104,8 +121,8 @@ def validate_transaction(
     transaction, sender = recovered.transaction, recovered.sender
     _check_nonce(world, transaction, sender)
     _check_sender_code(world, sender, env.fork)
-    _check_fees(transaction, sender, env.base_fee_per_gas)
-    _check_type(transaction, sender, env.fork)
+    check_fees(transaction, sender, env.base_fee_per_gas)
+    check_type(transaction, sender, env.fork)
     check_funds(world, transaction, sender)
     if transaction.gas_limit > gas_available:
         if transaction.gas_limit > env.gas_limit:
@@ -137,10 +154,18 @@ def apply_transaction(
 
 
 def execute_transaction(
-    world: WorldState, env: BlockEnvironment, transaction: Transaction, origin: TransactionContext
+    world: WorldState,
+    env: BlockEnvironment,
+    transaction: Transaction,
+    origin: TransactionContext,
+    *,
+    checkpoint: Callable[[], None] | None = None,
 ) -> TransactionResult:
     """Runs a transaction whose right to run was checked: the balance covers gas limit * price + value, the gas
-    limit covers `intrinsic_gas`, and the nonce is below its limit."""
+    limit covers `intrinsic_gas`, and the nonce is below its limit.
+
+    checkpoint: see ExecutionContext; only for simulations.
+    """
     sender, price = origin.origin, origin.gas_price
     gas_limit = transaction.gas_limit
     intrinsic, floor = intrinsic_gas(transaction, env.fork)
@@ -149,7 +174,7 @@ def execute_transaction(
         world.sub_balance(sender, gas_limit * price)
     nonce = world.get_nonce(sender)
     world.set_nonce(sender, nonce + 1)
-    context = new_context(world, env, origin)
+    context = new_context(world, env, origin, checkpoint)
     _warm_start(world, env, transaction, sender)
     if transaction.authorizations:
         _apply_authorizations(world, env.chain_id, transaction.authorizations)
@@ -239,7 +264,7 @@ def _check_nonce(world: WorldState, transaction: Transaction, sender: Address) -
             raise NonceTooLow(sender, nonce, state_nonce)
         raise NonceTooHigh(sender, nonce, state_nonce)
     if nonce >= prices.NONCE_LIMIT:
-        raise NonceMax(sender, nonce)
+        raise NonceMax(nonce, sender)
 
 
 def _check_sender_code(world: WorldState, sender: Address, fork: Fork) -> None:
@@ -250,15 +275,17 @@ def _check_sender_code(world: WorldState, sender: Address, fork: Fork) -> None:
         raise SenderNotEOA(sender, len(code))
 
 
-def _check_fees(transaction: Transaction, sender: Address, base_fee: int) -> None:
+def check_fees(transaction: Transaction, sender: Address, base_fee: int) -> None:
+    """Raises TipAboveFeeCap or FeeCapBelowBaseFee."""
     fee_cap, tip = transaction.max_fee_per_gas, transaction.max_priority_fee_per_gas
     if tip > fee_cap:
-        raise TipAboveFeeCap(sender, tip, fee_cap)
+        raise TipAboveFeeCap(tip, fee_cap, sender)
     if fee_cap < base_fee:
         raise FeeCapBelowBaseFee(sender, fee_cap, base_fee)
 
 
-def _check_type(transaction: Transaction, sender: Address, fork: Fork) -> None:
+def check_type(transaction: Transaction, sender: Address | None, fork: Fork) -> None:
+    """Raises TransactionTypeNotSupported, SetCodeCreatesContract or EmptyAuthorizationList."""
     kind = transaction.type
     if kind is TransactionType.BLOB:
         raise TransactionTypeNotSupported(kind)

@@ -12,19 +12,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
+from vm.gas import INITCODE_SIZE_LIMIT
+
 PUSH1 = 0x60
 PUSH32 = 0x7F
 JUMPDEST = 0x5B
 STOP = 0x00
 
-# One table is as long as its code (at most 48 KiB of init code), so the cache stays below about 50 MB with
-# the code it keeps alive.
+# One table is as long as its code, so with the code it keeps alive the cache stays below 50 MB. Longer code
+# than init code may be exists only in simulated calls, and is not kept.
 JUMP_TABLES_KEPT = 512
 
 
-@lru_cache(maxsize=JUMP_TABLES_KEPT)
 def jump_table(code: bytes) -> bytes:
     """One byte for each byte of `code`: 1 where a jump may land, a JUMPDEST outside of PUSH operands."""
+    return _kept_jump_table(code) if len(code) <= INITCODE_SIZE_LIMIT else _find_jump_targets(code)
+
+
+def _find_jump_targets(code: bytes) -> bytes:
     table = bytearray(len(code))
     position = 0
     size = len(code)
@@ -36,6 +41,9 @@ def jump_table(code: bytes) -> bytes:
             position += instruction - PUSH1 + 1
         position += 1
     return bytes(table)
+
+
+_kept_jump_table = lru_cache(maxsize=JUMP_TABLES_KEPT)(_find_jump_targets)
 
 
 class Code:

@@ -286,15 +286,21 @@ def tstore(frame: EvmFrame) -> None:
 # --- flow and hashing
 
 
-def jump(frame: EvmFrame) -> None:
-    if not frame.code.jump(frame.stack_pop1_int()):
+def _jump(frame: EvmFrame, destination: int) -> None:
+    if not frame.code.jump(destination):
         raise InvalidJumpDestination("invalid jump destination")
+    if frame.context.checkpoint is not None:  # every loop jumps
+        frame.context.checkpoint()
+
+
+def jump(frame: EvmFrame) -> None:
+    _jump(frame, frame.stack_pop1_int())
 
 
 def jumpi(frame: EvmFrame) -> None:
     destination, condition = frame.stack_pop_ints(2)
-    if condition and not frame.code.jump(destination):
-        raise InvalidJumpDestination("invalid jump destination")
+    if condition:
+        _jump(frame, destination)
 
 
 def keccak(frame: EvmFrame) -> None:

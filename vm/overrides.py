@@ -1,0 +1,91 @@
+"""Pretended accounts for simulated calls: a state reader that answers differently for some addresses.
+
+Owns the override value and its rules. Never writes, and never used for blocks.
+Specification: go-ethereum's state override set (eth_call, eth_estimateGas).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chain.keccak import EMPTY_KECCAK, keccak256
+from chain.types import Address, Hash32, checksum_address
+from state.account import EMPTY_ACCOUNT, MAX_BALANCE, MAX_NONCE, Account
+from state.reader import StateReader
+from vm.errors import InvalidCallRequest
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOverride:
+    """What to pretend about one account; None leaves a field as it is. balance in wei.
+
+    state: the whole storage; every other slot is 0. state_diff: single slots. Not both.
+    """
+
+    balance: int | None = None
+    nonce: int | None = None
+    code: bytes | None = None
+    state: Mapping[int, int] | None = None
+    state_diff: Mapping[int, int] | None = None
+
+
+def check_overrides(overrides: Mapping[Address, AccountOverride]) -> None:
+    """Raises InvalidCallRequest for contradictions and numbers out of range."""
+    for address, override in overrides.items():
+        if override.state is not None and override.state_diff is not None:
+            raise InvalidCallRequest(f"account {checksum_address(address)} has both 'state' and 'stateDiff'")
+        if override.balance is not None and not 0 <= override.balance <= MAX_BALANCE:
+            raise InvalidCallRequest(f"account {checksum_address(address)}: balance out of range")
+        if override.nonce is not None and not 0 <= override.nonce <= MAX_NONCE:
+            raise InvalidCallRequest(f"account {checksum_address(address)}: nonce out of range")
+
+
+class OverriddenReader:
+    """A StateReader over another one. The overrides have passed `check_overrides` and do not change."""
+
+    def __init__(self, reader: StateReader, overrides: Mapping[Address, AccountOverride]) -> None:
+        self._reader = reader
+        self._overrides = overrides
+        self._codes: dict[Hash32, bytes] = {}
+        self._code_hashes: dict[Address, Hash32] = {}
+        for address, override in overrides.items():
+            if override.code is not None:
+                code_hash = keccak256(override.code) if override.code else EMPTY_KECCAK
+                self._codes[code_hash] = override.code
+                self._code_hashes[address] = code_hash
+
+    def account(self, address: Address) -> Account | None:
+        account = self._reader.account(address)
+        override = self._overrides.get(address)
+        if override is None:
+            return account
+        base = account or EMPTY_ACCOUNT
+        return Account(
+            nonce=base.nonce if override.nonce is None else override.nonce,
+            balance=base.balance if override.balance is None else override.balance,
+            storage_root=base.storage_root,
+            code_hash=self._code_hashes.get(address, base.code_hash),
+        )
+
+    def storage(self, address: Address, slot: int) -> int:
+        override = self._overrides.get(address)
+        if override is not None:
+            if override.state is not None:
+                return override.state.get(slot, 0)
+            if override.state_diff is not None and slot in override.state_diff:
+                return override.state_diff[slot]
+        return self._reader.storage(address, slot)
+
+    def code(self, code_hash: Hash32) -> bytes:
+        code = self._codes.get(code_hash)
+        return code if code is not None else self._reader.code(code_hash)
+
+    def has_storage(self, address: Address) -> bool:
+        override = self._overrides.get(address)
+        if override is not None:
+            if override.state is not None:
+                return any(override.state.values())
+            if override.state_diff is not None and any(override.state_diff.values()):
+                return True
+        return self._reader.has_storage(address)
