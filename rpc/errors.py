@@ -28,6 +28,7 @@ class Code(IntEnum):
     REQUEST_TIMED_OUT = -32002
     RESPONSE_TOO_LARGE = -32003
     LIMIT_EXCEEDED = -32005
+    HISTORY_PRUNED = 4444
     REVERTED = 3
 
 
@@ -65,14 +66,16 @@ class RpcFault(Enum):
     EXECUTION_TIMED_OUT = _Entry(Code.SERVER_ERROR, "execution aborted (timeout = {seconds}s)")
     HEADER_NOT_FOUND = _Entry(Code.SERVER_ERROR, "header not found")
     HEADER_FOR_HASH_NOT_FOUND = _Entry(Code.SERVER_ERROR, "header for hash not found")
-    STATE_AND_STATE_DIFF = _Entry(Code.SERVER_ERROR, "account {address} has both 'state' and 'stateDiff'")
     MOVED_PRECOMPILE = _Entry(Code.SERVER_ERROR, "account {address} is not a precompile")
     INPUT_AND_DATA = _Entry(
         Code.SERVER_ERROR,
         'both "data" and "input" are set and not equal. Please use "input" to pass call data',
     )
-    TWO_FEE_STYLES = _Entry(
-        Code.SERVER_ERROR, "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified"
+    CALL_FOR_OTHER_CHAIN = _Entry(
+        Code.SERVER_ERROR, "chainId does not match node's (have={have}, want={want})"
+    )
+    BLOCK_OVERRIDE_UNSUPPORTED = _Entry(
+        Code.SERVER_ERROR, 'block override "{field}" is not supported for this RPC method'
     )
     BLOB_CALL = _Entry(Code.SERVER_ERROR, "blob transactions are not supported by this chain")
     FEE_HISTORY_BEYOND_HEAD = _Entry(
@@ -80,6 +83,7 @@ class RpcFault(Enum):
     )
     INVALID_PERCENTILE = _Entry(Code.SERVER_ERROR, "invalid reward percentile: {detail}")
     TOO_MANY_PERCENTILES = _Entry(Code.SERVER_ERROR, "over the query limit {limit}")
+    HISTORY_PRUNED = _Entry(Code.HISTORY_PRUNED, "pruned history unavailable")
     LOG_RANGE_BEYOND_HEAD = _Entry(Code.INVALID_PARAMS, "block range extends beyond current head block")
     LOG_RANGE_INVALID = _Entry(Code.INVALID_PARAMS, "invalid block range params")
     LOG_RANGE_TOO_LARGE = _Entry(Code.LIMIT_EXCEEDED, "exceed maximum block range: {limit}")

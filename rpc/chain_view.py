@@ -1,0 +1,74 @@
+"""Finds what a block parameter means, in one place for all methods.
+
+Owns the resolution of tags, numbers and hashes, and go-ethereum's two ways to say "no such block": null for
+methods that return a block, an error for methods that read state. Never renders.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chain.header import Header
+from rpc.backend import ChainBackend
+from rpc.errors import RpcFault
+from rpc.params import BlockReference, BlockTag
+from state.reader import StateReader
+from vm.environment import BlockEnvironment
+
+LARGE_BLOCK_GAS: Final = 1_500_000
+"""A block that used more gas holds so many transactions (about 70) or logs that decoding and rendering them
+would hold the event loop for milliseconds."""
+
+
+class ChainView:
+    """Block parameters over the committed chain. Any thread may use it."""
+
+    def __init__(self, chain: ChainBackend) -> None:
+        self.chain = chain
+
+    def head_number(self) -> int:
+        """The number of the last committed block."""
+        return self.chain.head().number
+
+    def number(self, reference: BlockReference) -> int | None:
+        """The number of a committed block, or None when there is no such block."""
+        if isinstance(reference, BlockTag):
+            return 0 if reference is BlockTag.EARLIEST else self.head_number()
+        if isinstance(reference, bytes):
+            return self.chain.block_number(reference)
+        return reference if reference <= self.head_number() else None
+
+    def header(self, reference: BlockReference) -> Header | None:
+        """The header of a committed block; None when there is no such block or it is pruned."""
+        number = self.number(reference)
+        return self.chain.header(number) if number is not None else None
+
+    def state_number(self, reference: BlockReference) -> int:
+        """The block whose state is meant.
+
+        Raises RpcError -32000 `header not found` (or its form for hashes), as go-ethereum does.
+        """
+        number = self.number(reference)
+        if number is None:
+            if isinstance(reference, bytes):
+                raise RpcFault.HEADER_FOR_HASH_NOT_FOUND.error()
+            raise RpcFault.HEADER_NOT_FOUND.error()
+        return number
+
+    def state(self, reference: BlockReference) -> StateReader:
+        """The state after a block.
+
+        Raises RpcError when there is no such block, StateUnavailable when its state is not kept.
+        """
+        return self.chain.state_at(self.state_number(reference))
+
+    def environment(self, reference: BlockReference) -> BlockEnvironment:
+        """The environment a call against that block runs in: the block's own, or the next one's for pending."""
+        if reference is BlockTag.PENDING:
+            return self.chain.pending_environment()
+        return self.chain.environment_for(self.state_number(reference))
+
+
+def is_large(header: Header) -> bool:
+    """The block is too large to be rendered on the event loop."""
+    return header.gas_used > LARGE_BLOCK_GAS

@@ -1,0 +1,162 @@
+"""eth_* methods about committed blocks, transactions and receipts.
+
+Owns: which record answers which method, and the cache of encoded replies. Unknown blocks and transactions are
+null, not errors. Large blocks are decoded and rendered in a worker thread.
+Never looks into the pool, except for a transaction that is not in a block yet.
+Specification: ethereum/execution-apis, go-ethereum internal/ethapi.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from chain.block import Block
+from chain.header import Header
+from chain.receipt import Receipt
+from chain.transaction import recover_sender
+from chain.types import Hash32
+from rpc.backend import PoolBackend
+from rpc.chain_view import ChainView, is_large
+from rpc.deferred import OffLoop
+from rpc.params import BlockReference
+from rpc.rendering import (
+    JsonObject,
+    Place,
+    block_json,
+    receipt_json,
+    receipts_with_offsets,
+    transaction_json,
+)
+from rpc.reply_cache import ReplyCache
+
+
+class BlockMethods:
+    """Handlers; `cache` is shared by those whose replies are large."""
+
+    def __init__(self, view: ChainView, pool: PoolBackend, cache: ReplyCache) -> None:
+        self._view = view
+        self._chain = view.chain
+        self._pool = pool
+        self._cache = cache
+
+    def block_number(self) -> str:
+        return hex(self._view.head_number())
+
+    def get_block(self, reference: BlockReference, full: bool) -> object:
+        """eth_getBlockByNumber and eth_getBlockByHash."""
+        header = self._view.header(reference)
+        if header is None:
+            return None
+        key = ("block", full, header.hash)
+
+        def render() -> object:
+            block = self._chain.block(header.number)
+            if block is None:
+                return None
+            senders = [recover_sender(transaction) for transaction in block.transactions] if full else None
+            return self._cache.put(key, block_json(block, senders))
+
+        return self._cache.get(key) or _here_or_off_loop(header, render)
+
+    def get_block_receipts(self, reference: BlockReference) -> object:
+        """eth_getBlockReceipts."""
+        header = self._view.header(reference)
+        if header is None:
+            return None
+        key = ("receipts", header.hash)
+
+        def render() -> object:
+            block, receipts = self._chain.block(header.number), self._chain.receipts(header.number)
+            if block is None or receipts is None:
+                return None
+            return self._cache.put(key, _receipts_json(block, receipts))
+
+        return self._cache.get(key) or _here_or_off_loop(header, render)
+
+    def transaction_count(self, reference: BlockReference) -> object:
+        """eth_getBlockTransactionCountByNumber and ByHash."""
+        header = self._view.header(reference)
+        if header is None:
+            return None
+
+        def count() -> object:
+            block = self._chain.block(header.number)
+            return hex(len(block.transactions)) if block is not None else None
+
+        return _here_or_off_loop(header, count)
+
+    def uncle_count(self, reference: BlockReference) -> str | None:
+        """eth_getUncleCountByBlockNumber and ByBlockHash: there never are any."""
+        return "0x0" if self._view.header(reference) is not None else None
+
+    def uncle(self, _reference: BlockReference, _index: int) -> None:
+        """eth_getUncleByBlockNumberAndIndex and ByBlockHashAndIndex."""
+
+    def transaction_in_block(self, reference: BlockReference, index: int) -> object:
+        """eth_getTransactionByBlockNumberAndIndex and ByBlockHashAndIndex."""
+        header = self._view.header(reference)
+        if header is None:
+            return None
+        return _here_or_off_loop(header, lambda: self._transaction(header, index))
+
+    def transaction_by_hash(self, transaction_hash: Hash32) -> object:
+        """eth_getTransactionByHash; also finds what waits in the pool."""
+        location = self._chain.transaction_location(transaction_hash)
+        if location is None:
+            pending = self._pool.get(transaction_hash)
+            if pending is None:
+                return None
+            return transaction_json(pending.transaction, pending.sender, None, None)
+        return self.transaction_in_block(location.block_number, location.index)
+
+    def transaction_receipt(self, transaction_hash: Hash32) -> object:
+        """eth_getTransactionReceipt."""
+        location = self._chain.transaction_location(transaction_hash)
+        header = self._chain.header(location.block_number) if location is not None else None
+        if location is None or header is None:
+            return None
+        return _here_or_off_loop(header, lambda: self._receipt(header, location.index))
+
+    def _transaction(self, header: Header, index: int) -> JsonObject | None:
+        block = self._chain.block(header.number)
+        if block is None or index >= len(block.transactions):
+            return None
+        transaction = block.transactions[index]
+        return transaction_json(transaction, recover_sender(transaction), Place.of(header), index)
+
+    def _receipt(self, header: Header, index: int) -> JsonObject | None:
+        block, receipts = self._chain.block(header.number), self._chain.receipts(header.number)
+        if block is None or receipts is None or index >= len(receipts):
+            return None
+        transaction, receipt = block.transactions[index], receipts[index]
+        return receipt_json(
+            receipt,
+            transaction,
+            recover_sender(transaction),
+            Place.of(header),
+            index,
+            gas_used=receipt.cumulative_gas_used - (receipts[index - 1].cumulative_gas_used if index else 0),
+            first_log_index=sum(len(earlier.logs) for earlier in receipts[:index]),
+        )
+
+
+def _receipts_json(block: Block, receipts: Sequence[Receipt]) -> list[JsonObject]:
+    place = Place.of(block.header)
+    return [
+        receipt_json(
+            receipt,
+            transaction,
+            recover_sender(transaction),
+            place,
+            index,
+            gas_used=gas_used,
+            first_log_index=first_log_index,
+        )
+        for index, (transaction, (receipt, gas_used, first_log_index)) in enumerate(
+            zip(block.transactions, receipts_with_offsets(receipts), strict=True)
+        )
+    ]
+
+
+def _here_or_off_loop(header: Header, render: Callable[[], object]) -> object:
+    return OffLoop(lambda _deadline: render()) if is_large(header) else render()

@@ -1,0 +1,44 @@
+"""eth_* methods that read accounts, and those that hand transactions to the pool.
+
+Owns: nothing but the translation. Never executes code.
+Specification: ethereum/execution-apis, EIP-1474.
+"""
+
+from __future__ import annotations
+
+from chain.types import Address
+from rpc.backend import PoolBackend
+from rpc.chain_view import ChainView
+from rpc.deferred import Submission
+from rpc.params import BlockReference, BlockTag
+from rpc.rendering import text, word
+
+
+class StateMethods:
+    """Handlers over the state of a block, and over the pool for what is pending."""
+
+    def __init__(self, view: ChainView, pool: PoolBackend) -> None:
+        self._view = view
+        self._pool = pool
+
+    def get_balance(self, address: Address, reference: BlockReference) -> str:
+        account = self._view.state(reference).account(address)
+        return hex(account.balance) if account is not None else "0x0"
+
+    def get_transaction_count(self, address: Address, reference: BlockReference) -> str:
+        """The nonce; for `pending` with the transactions that wait in the pool."""
+        if reference is BlockTag.PENDING:
+            return hex(self._pool.pending_nonce(address))
+        account = self._view.state(reference).account(address)
+        return hex(account.nonce) if account is not None else "0x0"
+
+    def get_code(self, address: Address, reference: BlockReference) -> str:
+        state = self._view.state(reference)
+        account = state.account(address)
+        return text(state.code(account.code_hash)) if account is not None else "0x"
+
+    def get_storage_at(self, address: Address, slot: int, reference: BlockReference) -> str:
+        return word(self._view.state(reference).storage(address, slot))
+
+    def send_raw_transaction(self, raw: bytes) -> Submission:
+        return Submission(raw)
