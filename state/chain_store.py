@@ -214,8 +214,10 @@ class ChainStore:
         """Whether the database has a genesis block."""
         return self._rows.get(_GENESIS_KEY) is not None
 
-    def initialise(self, genesis_block: Block, changes: StateChanges, genesis_id: bytes) -> None:
-        """Write the first block and its state, which starts from nothing.
+    def initialise(
+        self, genesis_block: Block, changes: StateChanges, genesis_id: bytes, consensus_record: bytes = b""
+    ) -> None:
+        """Write the first block and its state, which starts from nothing. `genesis_id` is what `open` will compare.
 
         Raises WrongGenesis if there is another genesis already; InvariantViolation if there is this one, if the state
         root in the header is not that of `changes`, or if the block is not number 0 and empty.
@@ -226,14 +228,14 @@ class ChainStore:
                 raise InvariantViolation("the database is initialised already")
             if genesis_block.number or genesis_block.transactions:
                 raise InvariantViolation("a genesis block has number 0 and no transactions")
-            update = self._roots.compute(DictReader(), EMPTY_TRIE_ROOT, ZERO_HASH, changes)
+            update = self._compute(changes)
             header = genesis_block.header
             if update.root != header.state_root:
                 raise InvariantViolation(
                     f"genesis state root {update.root.hex()}, the header says {header.state_root.hex()}"
                 )
             head = Head(header.number, header.hash, header.state_root)
-            batch = block_rows(genesis_block, (), b"", b"")
+            batch = block_rows(genesis_block, (), b"", consensus_record)
             batch.update(update.rows)
             batch[_GENESIS_KEY] = genesis_id
             batch[_HEAD_KEY] = _encode_head(head)
@@ -268,13 +270,18 @@ class ChainStore:
         return view
 
     def compute_root(self, changes: StateChanges) -> StateUpdate:
-        """The state root after `changes` on top of the head. Has no visible effect.
+        """The state root after `changes` on top of the head, or of nothing before `initialise`. No visible effect.
 
         Raises InvariantViolation if the changes contradict themselves, or the store itself.
         """
         with self._one_writer():
-            head = self.head
-            return self._roots.compute(self.latest_state(), head.state_root, head.hash, changes)
+            return self._compute(changes)
+
+    def _compute(self, changes: StateChanges) -> StateUpdate:
+        head = self._head
+        if head is None:
+            return self._roots.compute(DictReader(), EMPTY_TRIE_ROOT, ZERO_HASH, changes)
+        return self._roots.compute(self.latest_state(), head.state_root, head.hash, changes)
 
     def commit_block(
         self,
