@@ -9,10 +9,17 @@ Never looks at state: nonces, balances and fees are judged by vm.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, TypeAlias
+from typing import Final
 
 from chain import secp256k1
-from chain.errors import CallerError
+from chain.access_list import AccessList, decode_access_list, encode_access_list
+from chain.authorization import (
+    Authorization,
+    authorization_digest,
+    decode_authorizations,
+    encode_authorizations,
+    sign_authorization,
+)
 from chain.keccak import keccak256
 from chain.rlp import (
     EMPTY_BYTES,
@@ -26,16 +33,43 @@ from chain.rlp import (
     list_header,
 )
 from chain.secp256k1 import CURVE_ORDER, HALF_CURVE_ORDER, InvalidSignature, PrivateKey
-from chain.types import ADDRESS_BYTES, HASH_BYTES, Address, Hash32
+from chain.transaction_errors import (
+    BlobTransactionUnsupported,
+    InvalidTransactionSignature,
+    MalformedTransaction,
+    TransactionError,
+    TransactionTypeUnsupported,
+    UnprotectedTransaction,
+    WrongChainId,
+    transaction_number,
+)
+from chain.types import ADDRESS_BYTES, Address, Hash32
+
+__all__ = [
+    "MAX_TRANSACTION_BYTES",
+    "AccessList",
+    "Authorization",
+    "BlobTransactionUnsupported",
+    "InvalidTransactionSignature",
+    "MalformedTransaction",
+    "RecoveredTransaction",
+    "Transaction",
+    "TransactionError",
+    "TransactionType",
+    "TransactionTypeUnsupported",
+    "UnprotectedTransaction",
+    "UnsignedTransaction",
+    "WrongChainId",
+    "assemble_transaction",
+    "authorization_digest",
+    "decode_transaction",
+    "recover_sender",
+    "sign_authorization",
+    "sign_transaction",
+]
 
 MAX_TRANSACTION_BYTES: Final = 131_072
 """Longest transaction: the limit that wallets and pools know (geth's txMaxSize), four slots of 32 KiB."""
-
-SET_CODE_MAGIC: Final = b"\x05"
-"""First byte of what an EIP-7702 authority signs."""
-
-AccessList: TypeAlias = tuple[tuple[Address, tuple[int, ...]], ...]
-"""Addresses and their storage slots (EIP-2930), in the order of the transaction."""
 
 
 class TransactionType(IntEnum):
@@ -46,63 +80,6 @@ class TransactionType(IntEnum):
     DYNAMIC_FEE = 2
     BLOB = 3
     SET_CODE = 4
-
-
-class TransactionError(CallerError):
-    """A transaction cannot be decoded or its sender not recovered."""
-
-
-class MalformedTransaction(TransactionError):
-    """Not the canonical encoding of a transaction, or a field out of range."""
-
-
-class TransactionTypeUnsupported(TransactionError):
-    """The envelope type is unknown to this chain."""
-
-
-class BlobTransactionUnsupported(TransactionTypeUnsupported):
-    """Blob transactions need a data availability layer that this chain does not have."""
-
-
-class WrongChainId(TransactionError):
-    """Signed for another chain."""
-
-    def __init__(self, got: int, expected: int) -> None:
-        super().__init__(f"invalid chain id for signer: have {got} want {expected}")
-        self.got = got
-        self.expected = expected
-
-
-class UnprotectedTransaction(TransactionError):
-    """A legacy transaction without a chain id (before EIP-155), which could be replayed on other chains."""
-
-    def __init__(self) -> None:
-        super().__init__("only replay-protected (EIP-155) transactions allowed")
-
-
-class InvalidTransactionSignature(TransactionError, InvalidSignature):
-    """v, r or s out of range, s too high, or no public key fits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Authorization:
-    """An account's signed permission to run the code of `address` (EIP-7702)."""
-
-    chain_id: int
-    address: Address
-    nonce: int
-    y_parity: int
-    r: int
-    s: int
-
-    def authority(self) -> Address | None:
-        """Return the account that signed, or None when the signature is invalid."""
-        try:
-            return secp256k1.recover_address(
-                authorization_digest(self.chain_id, self.address, self.nonce), self.y_parity, self.r, self.s
-            )
-        except InvalidSignature:
-            return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -278,25 +255,6 @@ def assemble_transaction(unsigned: UnsignedTransaction, signature: secp256k1.Sig
     return decode_transaction(raw, chain_id, allow_unprotected=unsigned.chain_id is None)
 
 
-def authorization_digest(chain_id: int, address: Address, nonce: int) -> Hash32:
-    """Return what an authority signs to delegate to `address` (EIP-7702)."""
-    payload = encode_uint(chain_id) + encode_bytes(address) + encode_uint(nonce)
-    return keccak256(SET_CODE_MAGIC + encode_list_payload(payload))
-
-
-def sign_authorization(chain_id: int, address: Address, nonce: int, key: PrivateKey) -> Authorization:
-    """Sign the permission to run the code of `address` in the account of `key` (EIP-7702).
-
-    Args:
-        chain_id: the chain it holds on; 0 means every chain.
-        address: the contract whose code the account will run; the zero address ends a delegation.
-        nonce: the nonce that the account will have when the authorization is applied.
-        key: the key of the account.
-    """
-    signature = key.sign(authorization_digest(chain_id, address, nonce))
-    return Authorization(chain_id, address, nonce, signature.y_parity, signature.r, signature.s)
-
-
 # --- decoding -------------------------------------------------------------------------------------------
 
 
@@ -304,14 +262,6 @@ def _unsupported_type(first_byte: int) -> TransactionTypeUnsupported:
     if first_byte == TransactionType.BLOB:
         return BlobTransactionUnsupported("transaction type not supported: blob transactions (type 0x03)")
     return TransactionTypeUnsupported(f"transaction type not supported: 0x{first_byte:02x}")
-
-
-def _number(item: RlpItem, field: str, max_bytes: int = 32) -> int:
-    if not isinstance(item, bytes):
-        raise MalformedTransaction(f"malformed transaction: {field} is a list")
-    if len(item) > max_bytes or (item and item[0] == 0):
-        raise MalformedTransaction(f"malformed transaction: {field} is too large or has a leading zero byte")
-    return int.from_bytes(item, "big")
 
 
 def _recipient(item: RlpItem) -> Address | None:
@@ -327,54 +277,6 @@ def _byte_string(item: RlpItem, field: str) -> bytes:
     if not isinstance(item, bytes):
         raise MalformedTransaction(f"malformed transaction: {field} is a list")
     return item
-
-
-def _access_list(item: RlpItem) -> AccessList:
-    if not item and isinstance(item, list):
-        return ()
-    if not isinstance(item, list):
-        raise MalformedTransaction("malformed transaction: access list is not a list")
-    return tuple([_access_list_entry(entry) for entry in item])
-
-
-def _access_list_entry(entry: RlpItem) -> tuple[Address, tuple[int, ...]]:
-    if not isinstance(entry, list) or len(entry) != 2:
-        raise MalformedTransaction("malformed transaction: access list entry is not an address and its slots")
-    address, slots = entry
-    if not isinstance(address, bytes) or len(address) != ADDRESS_BYTES:
-        raise MalformedTransaction("malformed transaction: access list address is not 20 bytes")
-    if not isinstance(slots, list):
-        raise MalformedTransaction("malformed transaction: access list slots are not a list")
-    return Address(address), tuple([_slot(slot) for slot in slots])
-
-
-def _slot(item: RlpItem) -> int:
-    if not isinstance(item, bytes) or len(item) != HASH_BYTES:
-        raise MalformedTransaction("malformed transaction: access list slot is not 32 bytes")
-    return int.from_bytes(item, "big")
-
-
-def _authorizations(item: RlpItem) -> tuple[Authorization, ...]:
-    if not isinstance(item, list):
-        raise MalformedTransaction("malformed transaction: authorization list is not a list")
-    return tuple([_authorization(entry) for entry in item])
-
-
-def _authorization(entry: RlpItem) -> Authorization:
-    """Decode by the bounds of EIP-7702; a signature that is in bounds but wrong only voids this entry."""
-    if not isinstance(entry, list) or len(entry) != 6:
-        raise MalformedTransaction("malformed transaction: authorization does not have 6 fields")
-    address = entry[1]
-    if not isinstance(address, bytes) or len(address) != ADDRESS_BYTES:
-        raise MalformedTransaction("malformed transaction: authorization address is not 20 bytes")
-    return Authorization(
-        _number(entry[0], "authorization chain id"),
-        Address(address),
-        _number(entry[2], "authorization nonce", 8),
-        _number(entry[3], "authorization y parity", 1),
-        _number(entry[4], "authorization r"),
-        _number(entry[5], "authorization s"),
-    )
 
 
 def _check_signature(r: int, s: int) -> None:
@@ -412,7 +314,7 @@ def _decode_dynamic_fee(raw: bytes, chain_id: int) -> Transaction:
 
 def _decode_set_code(raw: bytes, chain_id: int) -> Transaction:
     start, fields = _typed_fields(raw, 13)
-    authorizations = _authorizations(fields.pop(9))
+    authorizations = decode_authorizations(fields.pop(9))
     if not fields[5]:
         raise MalformedTransaction("malformed transaction: a set code transaction cannot create a contract")
     return _finish_typed(raw, start, fields, TransactionType.SET_CODE, chain_id, authorizations)
@@ -427,11 +329,11 @@ def _finish_typed(
     authorizations: tuple[Authorization, ...],
 ) -> Transaction:
     """Check the fields, laid out as those of a dynamic fee transaction, and compute both hashes."""
-    chain_id = _number(fields[0], "chain id")
+    chain_id = transaction_number(fields[0], "chain id")
     if chain_id != expected_chain_id:
         raise WrongChainId(chain_id, expected_chain_id)
-    r, s = _number(fields[10], "r"), _number(fields[11], "s")
-    y_parity = _number(fields[9], "y parity")
+    r, s = transaction_number(fields[10], "r"), transaction_number(fields[11], "s")
+    y_parity = transaction_number(fields[9], "y parity")
     if y_parity > 1:
         raise InvalidTransactionSignature("invalid transaction v, r, s values")
     _check_signature(r, s)
@@ -442,14 +344,14 @@ def _finish_typed(
     return Transaction(
         kind,
         chain_id,
-        _number(fields[1], "nonce", 8),
-        _number(fields[2], "priority fee"),
-        _number(fields[3], "fee cap"),
-        _number(fields[4], "gas limit", 8),
+        transaction_number(fields[1], "nonce", 8),
+        transaction_number(fields[2], "priority fee"),
+        transaction_number(fields[3], "fee cap"),
+        transaction_number(fields[4], "gas limit", 8),
         _recipient(fields[5]),
-        _number(fields[6], "value"),
+        transaction_number(fields[6], "value"),
         _byte_string(fields[7], "data"),
-        _access_list(fields[8]),
+        decode_access_list(fields[8]),
         authorizations,
         y_parity,
         r,
@@ -467,7 +369,11 @@ def _decode_legacy(raw: bytes, expected_chain_id: int, allow_unprotected: bool) 
     fields = decode_items(raw, start, stop)
     if len(fields) != 9:
         raise MalformedTransaction(f"malformed transaction: {len(fields)} fields instead of 9")
-    v, r, s = _number(fields[6], "v", 33), _number(fields[7], "r"), _number(fields[8], "s")
+    v, r, s = (
+        transaction_number(fields[6], "v", 33),
+        transaction_number(fields[7], "r"),
+        transaction_number(fields[8], "s"),
+    )
     chain_id, y_parity = _split_legacy_v(v)
     if chain_id is None:
         if not allow_unprotected:
@@ -477,16 +383,16 @@ def _decode_legacy(raw: bytes, expected_chain_id: int, allow_unprotected: bool) 
     _check_signature(r, s)
     signature_length = _encoded_length(v) + _encoded_length(r) + _encoded_length(s)
     signed = raw[start : stop - signature_length] + _replay_protection(chain_id)
-    gas_price = _number(fields[1], "gas price")
+    gas_price = transaction_number(fields[1], "gas price")
     return Transaction(
         TransactionType.LEGACY,
         chain_id,
-        _number(fields[0], "nonce", 8),
+        transaction_number(fields[0], "nonce", 8),
         gas_price,
         gas_price,
-        _number(fields[2], "gas limit", 8),
+        transaction_number(fields[2], "gas limit", 8),
         _recipient(fields[3]),
-        _number(fields[4], "value"),
+        transaction_number(fields[4], "value"),
         _byte_string(fields[5], "data"),
         (),
         (),
@@ -523,34 +429,15 @@ def _replay_protection(chain_id: int | None) -> bytes:
     return b"" if chain_id is None else encode_uint(chain_id) + EMPTY_BYTES + EMPTY_BYTES
 
 
-def _encode_access_list(access_list: AccessList) -> bytes:
-    entries = [
-        encode_list_payload(
-            encode_bytes(address)
-            + encode_list_payload(b"".join([encode_bytes(slot.to_bytes(32, "big")) for slot in slots]))
-        )
-        for address, slots in access_list
-    ]
-    return encode_list_payload(b"".join(entries))
-
-
-def _encode_authorizations(authorizations: tuple[Authorization, ...]) -> bytes:
-    entries = [
-        encode_list_payload(
-            encode_uint(entry.chain_id)
-            + encode_bytes(entry.address)
-            + encode_uint(entry.nonce)
-            + encode_uint(entry.y_parity)
-            + encode_uint(entry.r)
-            + encode_uint(entry.s)
-        )
-        for entry in authorizations
-    ]
-    return encode_list_payload(b"".join(entries))
-
-
 def _unsigned_payload(transaction: UnsignedTransaction) -> bytes:
     """Encode the fields before the signature, joined but without a list header."""
+    try:
+        return _encode_unsigned(transaction)
+    except RlpError as error:
+        raise MalformedTransaction(f"malformed transaction: {error}") from None
+
+
+def _encode_unsigned(transaction: UnsignedTransaction) -> bytes:
     kind = transaction.type
     if kind is TransactionType.BLOB:
         raise _unsupported_type(kind)
@@ -575,7 +462,7 @@ def _unsigned_payload(transaction: UnsignedTransaction) -> bytes:
         if transaction.chain_id is None:
             raise MalformedTransaction("only a legacy transaction can do without a chain id")
         parts.insert(0, encode_uint(transaction.chain_id))
-        parts.append(_encode_access_list(transaction.access_list))
+        parts.append(encode_access_list(transaction.access_list))
     if kind is TransactionType.SET_CODE:
-        parts.append(_encode_authorizations(transaction.authorizations))
+        parts.append(encode_authorizations(transaction.authorizations))
     return b"".join(parts)

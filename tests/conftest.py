@@ -7,6 +7,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import chain.keccak  # noqa: F401  (selects the fast back end of eth-hash for every test)
+import genesis.presets
+
+# pytest takes every function whose name begins with "test" for a test, also imported ones.
+genesis.presets.testnet_genesis.__test__ = False  # type: ignore[attr-defined]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 VECTORS_VARIABLE = "AURIGRAPH_VECTORS"
