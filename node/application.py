@@ -20,7 +20,7 @@ from consensus.application import BuiltBlock, ChainPosition, Validation
 from consensus.codec import decode_commit
 from consensus.types import Commit
 from node.block_execution import BlockExecutor
-from node.chain_record import HeadRecord, decode_chain_record, load_head_record
+from node.chain_record import ChainRecord, HeadRecord, decode_chain_record, load_head_record
 from node.chain_rules import ChainConstants
 from node.config import ProductionSettings
 from node.payload import ConsensusRecord, encode_payload_parts
@@ -56,6 +56,7 @@ class ChainApplication:
     def __init__(
         self,
         constants: ChainConstants,
+        genesis_record: ChainRecord,
         store: ChainStore,
         pool: TransactionPool,
         settings: ProductionSettings,
@@ -72,7 +73,7 @@ class ChainApplication:
         self._executed: dict[Hash32, ExecutedBlock] = {}
         self._one_at_a_time = trio.CapacityLimiter(1)
         self._listeners: list[BlockListener] = []
-        self._head = load_head_record(store)
+        self._head = load_head_record(store, genesis_record)
 
     def position(self) -> ChainPosition:
         """The durable head."""

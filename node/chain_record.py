@@ -76,21 +76,31 @@ def decode_chain_record(raw: bytes) -> ChainRecord:
         raise InvariantViolation(f"stored chain record does not decode: {error}") from error
 
 
-def load_head_record(store: ChainStore) -> HeadRecord:
-    """The head from the store. Raises InvariantViolation if a part of it is missing."""
+def load_head_record(store: ChainStore, genesis_record: ChainRecord) -> HeadRecord:
+    """The head from the store; block 0 has no stored record. Raises InvariantViolation if a part is missing."""
     number = store.head.number
-    header, stored = store.header(number), store.consensus_record(number)
-    if header is None or stored is None:
-        raise InvariantViolation(f"the store has no complete block {number}, which its head record names")
-    chain_record = decode_chain_record(stored)
+    header = store.header(number)
+    if header is None:
+        raise InvariantViolation(f"the store has no header {number}, which its head record names")
+    chain_record = _record_of(store, number, genesis_record)
     timestamp_ms = decode_record(chain_record.record).timestamp_ms
     parent = ParentBlock(header, timestamp_ms, chain_record.validators, chain_record.next_validators)
     if number == 0:
         return HeadRecord(parent, None, None)
-    certificate, below = store.certificate(number), store.consensus_record(number - 1)
-    if certificate is None or below is None:
-        raise InvariantViolation(f"the store has no commit or no record below block {number}")
-    return HeadRecord(parent, decode_commit(certificate), decode_chain_record(below).validators)
+    certificate = store.certificate(number)
+    if certificate is None:
+        raise InvariantViolation(f"the store has no commit of block {number}")
+    below = _record_of(store, number - 1, genesis_record)
+    return HeadRecord(parent, decode_commit(certificate), below.validators)
+
+
+def _record_of(store: ChainStore, number: int, genesis_record: ChainRecord) -> ChainRecord:
+    if number == 0:
+        return genesis_record
+    stored = store.consensus_record(number)
+    if stored is None:
+        raise InvariantViolation(f"the store has no consensus record of block {number}")
+    return decode_chain_record(stored)
 
 
 def head_record_after(parent: ParentBlock, block: Block, timestamp_ms: int, commit: Commit) -> HeadRecord:

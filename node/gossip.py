@@ -12,7 +12,8 @@ import msgpack
 import structlog
 import trio
 
-from chain.transaction import MAX_TRANSACTION_BYTES, TransactionError
+from chain.transaction import MAX_TRANSACTION_BYTES
+from chain.transaction_errors import TransactionError
 from node.errors import InvalidPayload
 from node.pool import TransactionPool
 from p2p.network import MAX_GOSSIP_MESSAGE_BYTES, Network

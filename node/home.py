@@ -5,7 +5,7 @@ Owns the names and permissions of the files. Never opens the database or the sig
     genesis.json          the chain
     config.toml           local settings
     node_key              network identity (0600)
-    validator_key.json    consensus key, only on validators (0600); validator_state beside it is the signer guard
+    validator_key.json    consensus key, only on validators (0600); the signer guard's state lies beside it
     keystore/             account keys, keystore v3 (0700, files 0600)
     data/chain/           LevelDB      data/wal/  consensus log      data/mempool.journal, data/peers.json
 """
@@ -40,10 +40,6 @@ class NodeHome:
     @property
     def validator_key(self) -> Path:
         return self.root / "validator_key.json"
-
-    @property
-    def validator_state(self) -> Path:
-        return self.root / "validator_state"
 
     @property
     def keystore(self) -> Path:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from chain.secp256k1 import PrivateKey
 from chain.types import Address
-from consensus.signer import create_signer_files
+from consensus.signer import FileSigner
 from genesis import Genesis, GenesisValidator, dev_accounts, dev_genesis, dump_genesis
 from node.config import NodeConfig, dump_config
 from node.errors import HomeError
 from node.home import NodeHome, write_public
+from p2p.identity import create_identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +31,13 @@ def create_validator_key(home: NodeHome, name: str) -> ValidatorIdentity:
     """Makes the consensus key and its signer guard in `home`."""
     home.make_folders()
     key = PrivateKey(_secret())
-    create_signer_files(home.validator_key, key.secret)
+    FileSigner.create(home.validator_key, key.secret)
     return ValidatorIdentity(name, key.public_key, key.address)
 
 
 def create_node_key(home: NodeHome) -> str:
     """Makes the network identity in `home`; returns the peer id's text form."""
-    from p2p.identity import create_identity, peer_id_text
-
-    return peer_id_text(create_identity(home.node_key).peer_id)
+    return create_identity(home.node_key).text
 
 
 def write_genesis_and_config(home: NodeHome, genesis: Genesis, config: NodeConfig) -> None:

@@ -72,7 +72,7 @@ class Keystore:
 
     def add(self, key: PrivateKey, password: str, rounds: int = SCRYPT_ROUNDS) -> StoredKey:
         """Stores a key under a password. Raises KeystoreError if the address is there already."""
-        from eth_keyfile import create_keyfile_json  # slow to import: only when a key is written
+        from eth_keyfile.keyfile import create_keyfile_json  # slow to import: only when a key is written
 
         if any(stored.address == key.address for stored in self.list()):
             raise KeystoreError(f"a key for {checksum_address(key.address)} is in {self.folder} already")
@@ -99,7 +99,7 @@ def read_keyfile(path: Path) -> dict[str, Any]:
 
 def decrypt_keyfile(document: dict[str, Any], password: str, source: str) -> PrivateKey:
     """The key in a keystore v3 document; `source` is named in errors. Raises KeystoreError."""
-    from eth_keyfile import decode_keyfile_json
+    from eth_keyfile.keyfile import decode_keyfile_json
 
     _check_work_factor(document, source)
     try:

@@ -21,7 +21,7 @@ from consensus.status import ConsensusStatus
 from node.application import ChainApplication
 from node.config import MempoolSettings
 from node.pool import TransactionPool
-from p2p.identity import peer_id_text
+from p2p.multiaddress import peer_id_text
 from p2p.network import Network
 from rpc.backend import Health, Json, SyncStatus
 from state.chain_store import ChainStore, Head, TransactionLocation

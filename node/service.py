@@ -81,18 +81,21 @@ async def serve_node(
     home, config = options.home, options.config
     home.require_initialised()
     home.make_folders()
-    genesis, constants, validators = read_chain(home.genesis)
-    signer = load_signer(home)
+    chain = read_chain(home.genesis)
+    constants = chain.constants
+    signer = load_signer(home, constants.chain_id)
     operator = _operator(signer, constants.operators)
     async with AsyncExitStack() as stack:
-        store = open_store(home.database, genesis, constants, validators)
+        store = open_store(home.database, chain)
         stack.callback(store.close)
         if signer is not None:
             stack.callback(signer.close)
         journal = TransactionJournal(home.journal)
         stack.callback(journal.close)
         pool = TransactionPool(constants, store, config.mempool, journal)
-        application = ChainApplication(constants, store, pool, config.production, wall_time_ms, operator)
+        application = ChainApplication(
+            constants, chain.record, store, pool, config.production, wall_time_ms, operator
+        )
         network = await _open_network(stack, options)
         transport = ConsensusTransport(network) if network is not None else SilentTransport()
         driver = ConsensusDriver(
@@ -120,11 +123,11 @@ async def serve_node(
             task_status.started(port)
 
 
-def load_signer(home: NodeHome) -> FileSigner | None:
+def load_signer(home: NodeHome, chain_id: int) -> FileSigner | None:
     """The consensus key of a validator, or None for a node that only follows."""
     if not home.validator_key.exists():
         return None
-    return FileSigner.load(home.validator_key, home.validator_state)
+    return FileSigner.load(home.validator_key, chain_id)
 
 
 def rpc_config(config: NodeConfig) -> RpcConfig:

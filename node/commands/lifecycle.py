@@ -45,8 +45,8 @@ def init(
     if dev and (genesis_path or validator_name):
         raise CommandFailed("--dev makes its own genesis and validator; leave the other options out")
     if dev:
-        genesis = initialise_dev_home(home, NodeConfig(), wall_time_ms() // 1000)
-        show({"home": str(home.root), "chain_id": genesis.chain_id, "next": "aurigraph start --dev"}, as_json)
+        made = initialise_dev_home(home, NodeConfig(), wall_time_ms() // 1000)
+        show({"home": str(home.root), "chain_id": made.chain_id, "next": "aurigraph start --dev"}, as_json)
         return
     record: dict[str, object] = {"home": str(home.root)}
     genesis = load_genesis(genesis_path) if genesis_path is not None else None

@@ -1,0 +1,94 @@
+"""Contract calls from text: a function signature and its arguments as words of a command line.
+
+Owns parsing of the words by ABI type; encoding is eth-abi's. Specification: Solidity contract ABI.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from chain.errors import CallerError
+from chain.keccak import keccak256
+from chain.types import parse_address
+
+_SIGNATURE = re.compile(r"([A-Za-z_$][A-Za-z0-9_$]*)\((.*)\)")
+_ARRAY = re.compile(r"(.*)\[(\d*)\]")
+
+
+class InvalidCall(CallerError):
+    """A signature or an argument that does not fit the ABI."""
+
+
+def encode_call(signature: str, arguments: Sequence[str]) -> bytes:
+    """Call data of `name(type,...)` with its arguments. Raises InvalidCall."""
+    match = _SIGNATURE.fullmatch(signature.replace(" ", ""))
+    if match is None:
+        raise InvalidCall(f"{signature!r} is not a signature; write it as transfer(address,uint256)")
+    return keccak256(match[0].encode())[:4] + _encode(_split(match[2]), arguments)
+
+
+def encode_constructor(types: str, arguments: Sequence[str]) -> bytes:
+    """Constructor arguments for types written as `(uint256,address)`. Raises InvalidCall."""
+    return _encode(_split(types.replace(" ", "").removeprefix("(").removesuffix(")")), arguments)
+
+
+def _encode(types: list[str], arguments: Sequence[str]) -> bytes:
+    from eth_abi.abi import encode
+    from eth_abi.exceptions import EncodingError, ParseError
+
+    if len(types) != len(arguments):
+        raise InvalidCall(f"{len(types)} arguments expected, {len(arguments)} given")
+    values = [_value(kind, text) for kind, text in zip(types, arguments, strict=True)]
+    try:
+        return bytes(encode(types, values))
+    except (EncodingError, ParseError, ValueError, OverflowError, TypeError) as error:
+        raise InvalidCall(f"arguments do not fit ({','.join(types)}): {error}") from error
+
+
+def _split(types: str) -> list[str]:
+    """Splits at commas outside of tuples."""
+    parts: list[str] = []
+    depth = start = 0
+    for at, character in enumerate(types):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append(types[start:at])
+            start = at + 1
+    if types:
+        parts.append(types[start:])
+    return parts
+
+
+def _value(kind: str, word: Any) -> Any:
+    try:
+        array = _ARRAY.fullmatch(kind)
+        if array is not None:
+            return [_value(array[1], item) for item in _items(word)]
+        if kind.startswith("("):
+            return tuple(
+                _value(inner, item) for inner, item in zip(_split(kind[1:-1]), _items(word), strict=True)
+            )
+        text = str(word)
+        if kind == "address":
+            return parse_address(text)
+        if kind == "bool":
+            return {"true": True, "false": False}[text.lower()]
+        if kind.startswith(("uint", "int")):
+            return int(text, 0)
+        if kind.startswith("bytes"):
+            return bytes.fromhex(text.removeprefix("0x"))
+    except (ValueError, KeyError, CallerError) as error:
+        raise InvalidCall(f"{word!r} is no {kind}: {error}") from error
+    if kind == "string":
+        return text
+    raise InvalidCall(f"unknown type {kind!r}")
+
+
+def _items(word: Any) -> list[Any]:
+    parsed = json.loads(word) if isinstance(word, str) else word
+    if not isinstance(parsed, list):
+        raise ValueError("write it as a JSON list, as [1, 2]")
+    return parsed

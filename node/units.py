@@ -1,0 +1,42 @@
+"""Amounts of the native coin as people write them, exactly: never through floats.
+
+1 AUR = 10**18 wei, 1 gwei = 10**9 wei.
+"""
+
+from __future__ import annotations
+
+import re
+
+from chain.errors import CallerError
+
+UNITS = {"wei": 1, "gwei": 10**9, "aur": 10**18, "ether": 10**18}
+_AMOUNT = re.compile(r"(\d+)(?:\.(\d+))?\s*([a-zA-Z]*)")
+MAX_AMOUNT = 2**256 - 1
+
+
+class InvalidAmount(CallerError):
+    """Not an amount, or finer than one wei."""
+
+
+def parse_amount(text: str, default_unit: str = "aur") -> int:
+    """Wei from texts as `1.5`, `1.5aur`, `20gwei` or `7 wei`. Raises InvalidAmount."""
+    match = _AMOUNT.fullmatch(text.strip())
+    if match is None:
+        raise InvalidAmount(f"{text!r} is not an amount; write it as 1.5aur, 20gwei or 7wei")
+    whole, fraction, unit = match[1], (match[2] or ""), (match[3] or default_unit).lower()
+    if unit not in UNITS:
+        raise InvalidAmount(f"unknown unit {match[3]!r} in {text!r}; known are {', '.join(UNITS)}")
+    scaled: int = int(whole + fraction) * UNITS[unit]
+    wei, rest = divmod(scaled, int(10 ** len(fraction)))
+    if rest:
+        raise InvalidAmount(f"{text!r} is finer than one wei")
+    if wei > MAX_AMOUNT:
+        raise InvalidAmount(f"{text!r} is more than 256 bits can hold")
+    return wei
+
+
+def format_aur(wei: int) -> str:
+    """AUR with all its digits and no trailing zeros."""
+    whole, rest = divmod(wei, 10**18)
+    fraction = f"{rest:018d}".rstrip("0")
+    return f"{whole:,}" + (f".{fraction}" if fraction else "")

@@ -1,0 +1,102 @@
+"""A chain of one validator on a real store, driven by hand: what tests of the node package share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chain.secp256k1 import PrivateKey
+from chain.transaction import Transaction, TransactionType, UnsignedTransaction, sign_transaction
+from chain.types import Address, Hash32
+from consensus.sign_bytes import sign_digest
+from consensus.types import BlockIdFlag, Commit, CommitSignature, Vote, VoteKind
+from genesis import ConsensusParameters, GenesisValidator, dev_accounts, dev_genesis, dump_genesis
+from node.application import ChainApplication
+from node.chain_start import open_store, read_chain
+from node.config import MempoolSettings, ProductionSettings
+from node.journal import TransactionJournal
+from node.pool import TransactionPool
+
+VALIDATOR = PrivateKey(b"\x42" * 32)
+OPERATOR = Address(b"\x0f" * 20)
+ACCOUNTS = dev_accounts()
+GENESIS_TIME = 1_700_000_000
+RECEIVER = Address(b"\x77" * 20)
+
+
+@dataclass
+class Clock:
+    """Wall time that only tests move."""
+
+    now_ms: int = GENESIS_TIME * 1000
+
+    def __call__(self) -> int:
+        self.now_ms += 1
+        return self.now_ms
+
+
+@dataclass
+class HandDrivenChain:
+    """The application with everything below it; `decide` plays the part of consensus."""
+
+    folder: Path
+    parameters: ConsensusParameters = field(default_factory=ConsensusParameters)
+    clock: Clock = field(default_factory=Clock)
+    journal: bool = False
+
+    def __post_init__(self) -> None:
+        path = self.folder / "genesis.json"
+        validator = GenesisValidator("one", VALIDATOR.public_key, 1, OPERATOR)
+        genesis = dev_genesis([validator], timestamp=GENESIS_TIME, parameters=self.parameters)
+        path.write_bytes(dump_genesis(genesis))
+        chain = read_chain(path)
+        self.constants = chain.constants
+        self.store = open_store(self.folder / "chain", chain)
+        journal = TransactionJournal(self.folder / "journal") if self.journal else None
+        self.pool = TransactionPool(self.constants, self.store, MempoolSettings(), journal)
+        self.application = ChainApplication(
+            self.constants, chain.record, self.store, self.pool, ProductionSettings(), self.clock, OPERATOR
+        )
+
+    def close(self) -> None:
+        self.store.close()
+
+    async def build(self) -> tuple[int, Hash32, bytes]:
+        position = self.application.position()
+        height = position.height + 1
+        built = await self.application.build(height, 0, position.last_commit, 1.0)
+        return height, built.block_id, built.payload
+
+    async def decide(self) -> None:
+        """Builds the next block, validates it and commits it."""
+        height, block_id, payload = await self.build()
+        validation = await self.application.validate(height, payload)
+        if not validation.valid:
+            raise AssertionError(validation.reason)
+        await self.application.commit(payload, commit_of(self.constants.chain_id, height, block_id))
+
+
+def commit_of(chain_id: int, height: int, block_id: Hash32, key: PrivateKey = VALIDATOR) -> Commit:
+    """A commit that the one validator signed."""
+    vote = Vote(VoteKind.PRECOMMIT, height, 0, block_id, key.address)
+    signature = key.sign_compact(sign_digest(chain_id, vote))
+    return Commit(height, 0, block_id, (CommitSignature(key.address, BlockIdFlag.COMMIT, signature),))
+
+
+def transfer(
+    sender: int, nonce: int, *, value: int = 1, tip: int = 10**9, to: Address | None = RECEIVER, data: bytes = b"",
+    gas: int = 21_000, chain_id: int = 1337,
+) -> Transaction:  # fmt: skip
+    """A signed EIP-1559 transaction of development account `sender`."""
+    unsigned = UnsignedTransaction(
+        type=TransactionType.DYNAMIC_FEE,
+        chain_id=chain_id,
+        nonce=nonce,
+        max_priority_fee_per_gas=tip,
+        max_fee_per_gas=100 * 10**9,
+        gas_limit=gas,
+        to=to,
+        value=value,
+        data=data,
+    )
+    return sign_transaction(unsigned, ACCOUNTS[sender])
