@@ -97,6 +97,7 @@ def parts() -> list[Any]:
 
 @pytest.mark.parametrize("position", [2, 3])
 def test_ommers_and_withdrawals_must_be_empty_lists(position: int) -> None:
+    wrong: Any
     for wrong in ([b""], b"", [[]]):
         changed = parts()
         changed[position] = wrong
@@ -112,6 +113,7 @@ def test_a_block_has_four_parts() -> None:
 
 def test_transactions_in_the_wrong_envelope_are_refused() -> None:
     legacy, typed = TRANSACTIONS[0].raw, TRANSACTIONS[2].raw
+    body: Any
     for body in ([legacy], [decode(typed[1:])], [b""], [[]], b"", [typed + b"\x00"]):
         changed = parts()
         changed[1] = body

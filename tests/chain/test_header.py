@@ -111,6 +111,7 @@ def test_any_bytes_give_a_header_error(raw: bytes) -> None:
 
 @pytest.mark.parametrize(("name", "size"), SIZES.items())
 def test_byte_fields_have_a_fixed_size(name: str, size: int) -> None:
+    wrong: Any
     for wrong in (b"", bytes(size - 1), bytes(size + 1), []):
         changed = items()
         changed[POSITIONS.index(name)] = wrong
@@ -123,6 +124,7 @@ def test_numbers_are_canonical_and_bounded(name: str, width: int) -> None:
     changed = items()
     changed[POSITIONS.index(name)] = b"\xff" * width
     assert getattr(decode_header(encode(changed)), name) == 2 ** (8 * width) - 1
+    wrong: Any
     for wrong in (b"\x00", b"\x00\x01", b"\x01" * (width + 1), []):
         changed[POSITIONS.index(name)] = wrong
         with pytest.raises(HeaderError, match=name.replace("_", " ")):
@@ -133,6 +135,7 @@ def test_extra_data_is_bounded() -> None:
     changed = items()
     changed[12] = bytes(32)
     assert decode_header(encode(changed)).extra_data == bytes(32)
+    wrong: Any
     for wrong in (bytes(33), []):
         changed[12] = wrong
         with pytest.raises(HeaderError, match="extra data"):
@@ -156,4 +159,4 @@ def test_the_hash_depends_on_every_field() -> None:
     for name in POSITIONS:
         value = getattr(header, name)
         other = value + 1 if isinstance(value, int) else bytes([value[0] ^ 1]) + value[1:] if value else b"x"
-        assert replace(header, **{name: other}).hash != header.hash
+        assert replace(header, **dict[str, Any]({name: other})).hash != header.hash

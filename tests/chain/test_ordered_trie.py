@@ -6,7 +6,7 @@ import pytest
 import rlp as reference
 from hypothesis import given
 from hypothesis import strategies as st
-from trie import HexaryTrie
+from trie.hexary import HexaryTrie
 
 from chain.errors import InvariantViolation
 from chain.keccak import EMPTY_TRIE_ROOT

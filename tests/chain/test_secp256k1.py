@@ -1,7 +1,7 @@
 """Keys and signatures: known vectors, low s, and nothing secret in texts."""
 
 import pytest
-from eth_keys import keys
+from eth_keys.datatypes import PrivateKey as ReferenceKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,7 +52,7 @@ def test_signatures_recover_verify_and_agree_with_the_reference(secret: bytes, d
     compact = key.sign_compact(digest)
     assert compact == r.to_bytes(32, "big") + s.to_bytes(32, "big")
     assert verify(key.public_key, digest, compact)
-    assert keys.PrivateKey(secret).sign_msg_hash(digest).vrs == (y_parity, r, s)
+    assert ReferenceKey(secret).sign_msg_hash(digest).vrs == (y_parity, r, s)
 
 
 @settings(max_examples=50)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import rlp as reference
 from eth_account import Account
-from eth_account.typed_transactions import TypedTransaction
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from hexbytes import HexBytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -322,6 +322,7 @@ def test_numbers_wider_than_their_field_are_refused(kind: TransactionType) -> No
 @pytest.mark.parametrize("kind", ACCEPTED_TYPES)
 def test_a_recipient_is_empty_or_20_bytes(kind: TransactionType) -> None:
     transaction = sample(kind)
+    recipient: Any
     for recipient in (bytes(19), bytes(21), bytes(32), b"\x01", []):
         fields = body(transaction)
         fields[RECIPIENT_AT[kind]] = recipient
