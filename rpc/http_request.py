@@ -38,6 +38,17 @@ class HttpRequest:
         """The last value of a header, `name` in lower case; empty if it is absent."""
         return self.fields.get(name, b"")
 
+    @property
+    def path(self) -> bytes:
+        """The path of the target, also of an absolute one; empty if the target has none."""
+        target = self.target
+        if not target.startswith(b"/"):
+            scheme, separator, rest = target.partition(b"://")
+            if not separator or scheme.lower() not in (b"http", b"https"):
+                return b""
+            target = b"/" + rest.partition(b"/")[2]
+        return target.partition(b"?")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class HttpFailure:
@@ -187,7 +198,7 @@ class RequestReader:
         self._content_length = int(length) if length else (-1 if b"transfer-encoding" in fields else 0)
         if self._content_length > self._limits.max_body_bytes:
             self._fail(413, "request body too large")
-        elif b"expect" in fields:
+        elif b"expect" in fields and self._parser.get_http_version() == "1.1":
             self.awaits_continue = self._content_length != 0
 
     def on_body(self, piece: bytes) -> None:

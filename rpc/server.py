@@ -1,0 +1,145 @@
+"""The RPC listener: accepts connections, bounds their number, and drains them at shutdown.
+
+Owns the listening socket and the set of connections. Never parses and never answers.
+
+Cancelling `serve_rpc` is its shutdown: it stops accepting at once, closes idle connections, and gives requests
+in flight `drain_timeout_s` to finish; only then it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import structlog
+import trio
+
+from chain.errors import EnvironmentFault
+from rpc.access import AccessRules
+from rpc.backend import ChainBackend, NodeBackend, PoolBackend
+from rpc.config import RpcConfig
+from rpc.dispatcher import Dispatcher
+from rpc.heavy import HeavyCalls
+from rpc.http_connection import ByteBudget, HttpConnection, HttpService
+from rpc.http_reply import plain_reply
+from rpc.methods.table import method_table
+from rpc.pages import pages
+
+ACCEPT_QUEUE: Final = 1_024
+"""Connections the kernel may keep until they are accepted."""
+
+
+MAX_TURNED_AWAY: Final = 64
+"""Connections beyond the limit that are told so at the same time; the others are just closed."""
+
+_log = structlog.get_logger(__name__)
+
+
+class ReportsPort(Protocol):
+    """A trio task status that takes the port."""
+
+    def started(self, value: int, /) -> None: ...
+
+
+class ListenFailed(EnvironmentFault):
+    """The address cannot be bound."""
+
+
+async def serve_rpc(
+    config: RpcConfig,
+    chain: ChainBackend,
+    pool: PoolBackend,
+    node: NodeBackend,
+    *,
+    task_status: ReportsPort = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until cancelled; `task_status.started` gets the port.
+
+    Raises:
+        ListenFailed: the address is in use or not of this machine.
+        InvariantViolation: a method found a bug; in an exception group.
+    """
+    calls = config.calls
+    dispatcher = Dispatcher(
+        method_table(chain, pool, node, calls),
+        pool,
+        HeavyCalls(calls.worker_threads, calls.max_waiting_heavy_calls, calls.call_timeout_s),
+        max_batch_calls=calls.max_batch_calls,
+        max_response_bytes=config.http.max_response_bytes,
+        handler_timeout_s=config.http.handler_timeout_s,
+    )
+    service = HttpService(
+        limits=config.http,
+        dispatcher=dispatcher,
+        app=pages(node),
+        access=AccessRules(config.allowed_hosts, config.cors_origins),
+        bodies=ByteBudget(config.http.max_buffered_body_bytes),
+        replies=ByteBudget(config.http.max_buffered_reply_bytes),
+    )
+    try:
+        listeners = await trio.open_tcp_listeners(config.port, host=config.host, backlog=ACCEPT_QUEUE)
+    except OSError as error:
+        raise ListenFailed(
+            f"cannot listen for RPC on {config.host}:{config.port}: {error.strerror or error}"
+        ) from error
+    await _Listener(service, listeners).run(task_status)
+
+
+class _Listener:
+    """The connections of one service."""
+
+    def __init__(self, service: HttpService, listeners: Sequence[trio.SocketListener]) -> None:
+        self._service = service
+        self._listeners = listeners
+        self._connections: set[HttpConnection] = set()
+        self._turned_away = 0
+        self._stop_requested = trio.Event()
+        self._drain_scope = trio.CancelScope(shield=True)
+
+    async def run(self, task_status: ReportsPort) -> None:
+        address = self._listeners[0].socket.getsockname()
+        async with trio.open_nursery() as outer:
+            with self._drain_scope:
+                async with trio.open_nursery() as connections:
+                    outer.start_soon(self._accept, connections)
+                    _log.info("rpc_listening", host=address[0], port=address[1])
+                    task_status.started(address[1])
+                    # Out of reach of a cancellation until the connections are drained.
+                    await self._stop_requested.wait()
+
+    async def _accept(self, connections: trio.Nursery) -> None:
+        try:
+            await trio.serve_listeners(self._serve, list(self._listeners), handler_nursery=connections)
+        finally:
+            self._drain()
+
+    def _drain(self) -> None:
+        self._service.draining = True
+        self._drain_scope.deadline = trio.current_time() + self._service.limits.drain_timeout_s
+        self._stop_requested.set()
+        for connection in tuple(self._connections):
+            connection.close_if_idle()
+
+    async def _serve(self, stream: trio.SocketStream) -> None:
+        if len(self._connections) >= self._service.limits.max_connections:
+            await self._turn_away(stream)
+            return
+        connection = HttpConnection(stream, self._service)
+        self._connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self._connections.discard(connection)
+
+    async def _turn_away(self, stream: trio.SocketStream) -> None:
+        self._turned_away += 1
+        try:
+            if self._turned_away <= MAX_TURNED_AWAY:
+                with trio.move_on_after(1):
+                    await stream.send_all(plain_reply(503, "too many connections", b"connection: close\r\n"))
+                    await stream.send_eof()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            self._turned_away -= 1
+            await trio.aclose_forcefully(stream)
