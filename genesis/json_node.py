@@ -19,9 +19,26 @@ MAX_DOCUMENT_BYTES: Final = 32 * 1024 * 1024
 MAX_QUANTITY_DIGITS: Final = 78
 """Decimal digits of 2**256 - 1; longer numbers are refused before they are computed."""
 
+MAX_DEPTH: Final = 16
+"""Deepest nesting; a genesis needs 4. Checked before the JSON parser runs, because that one recurses on the C
+stack, which overflows when some library has raised Python's own recursion limit."""
+
+_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 _HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*", re.ASCII)
 _QUANTITY: Final = re.compile(r"0x(?P<hex>[0-9a-fA-F]{1,64})|(?P<decimal>0|[1-9][0-9]{0,77})", re.ASCII)
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
+
+
+def _check_depth(raw: bytes) -> None:
+    depth = 0
+    for token in _BRACKETS.finditer(raw):
+        bracket = raw[token.start()]
+        if bracket in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise GenesisError("$", f"not a genesis: nested deeper than {MAX_DEPTH}")
+        elif bracket in b"]}":
+            depth -= 1
 
 
 class _Fraction:
@@ -64,6 +81,7 @@ def parse_document(raw: bytes) -> "JsonNode":
     """
     if len(raw) > MAX_DOCUMENT_BYTES:
         raise GenesisError("$", f"{len(raw)} bytes, at most {MAX_DOCUMENT_BYTES} are read")
+    _check_depth(raw)
     try:
         value = json.loads(
             raw.decode("utf-8"),
@@ -77,8 +95,6 @@ def parse_document(raw: bytes) -> "JsonNode":
         raise GenesisError("$", f"not JSON: {error.msg}, line {error.lineno} column {error.colno}") from None
     except ValueError:
         raise GenesisError("$", "not JSON: a number with too many digits") from None
-    except RecursionError:
-        raise GenesisError("$", "not a genesis: nested too deep") from None
     return JsonNode("$", value)
 
 

@@ -32,8 +32,8 @@ MAX_CHAIN_ID: Final = 4_503_599_627_370_476
 MAX_GAS_LIMIT: Final = 2**63 - 1
 """EIP-1985: gas limits fit a signed 64-bit number."""
 
-MIN_GAS_LIMIT: Final = 5_000
-"""Yellow paper, equation (56)."""
+MIN_GAS_LIMIT: Final = 21_000
+"""A block must have room for one transfer."""
 
 MAX_TIMESTAMP: Final = 2**63 - 1
 MAX_UINT256: Final = 2**256 - 1

@@ -1,0 +1,73 @@
+"""The genesis state and block 0."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chain.block import decode_block
+from chain.keccak import EMPTY_KECCAK, EMPTY_REQUESTS_HASH, EMPTY_TRIE_ROOT, keccak256
+from chain.types import ZERO_HASH, Address, Hash32
+from genesis import Allocation, Genesis, genesis_block, genesis_state
+from genesis.predeploys import PREDEPLOYS
+from state.account import Account
+from vm.forks import Fork, ForkSchedule
+
+MakeGenesis = Callable[..., Genesis]
+
+STATE_ROOT = Hash32(b"\x0a" * 32)
+CONSENSUS_ROOT = Hash32(b"\x0b" * 32)
+
+
+def test_block_0_is_a_prague_header_that_carries_the_consensus_root(make_genesis: MakeGenesis) -> None:
+    genesis = make_genesis()
+    block = genesis_block(genesis, STATE_ROOT, CONSENSUS_ROOT)
+    header = block.header
+    assert block.transactions == ()
+    assert (header.number, header.difficulty, header.gas_used) == (0, 0, 0)
+    assert header.parent_hash == ZERO_HASH
+    assert header.state_root == STATE_ROOT
+    assert header.parent_beacon_block_root == CONSENSUS_ROOT
+    assert header.timestamp == genesis.timestamp
+    assert header.gas_limit == genesis.gas_limit
+    assert header.base_fee_per_gas == genesis.base_fee_per_gas
+    assert header.extra_data == genesis.extra_data
+    assert header.requests_hash == EMPTY_REQUESTS_HASH
+    assert header.withdrawals_root == EMPTY_TRIE_ROOT
+    assert decode_block(block.encode(), genesis.chain_id) == block
+
+
+def test_the_hash_of_a_known_genesis_block_never_changes(make_genesis: MakeGenesis) -> None:
+    block = genesis_block(make_genesis(), STATE_ROOT, CONSENSUS_ROOT)
+    assert block.hash.hex() == "86e8c2b3866bce5f5cca44945a8184ffb5f61525629aa84e63086ee5acb7f102"
+
+
+def test_a_chain_that_starts_before_prague_has_no_requests_hash(make_genesis: MakeGenesis) -> None:
+    genesis = make_genesis(forks=ForkSchedule(((Fork.CANCUN, 0), (Fork.PRAGUE, 10))))
+    assert genesis_block(genesis, STATE_ROOT, CONSENSUS_ROOT).header.requests_hash is None
+
+
+def test_the_state_holds_allocations_and_predeploys(make_genesis: MakeGenesis) -> None:
+    changes = genesis_state(make_genesis())
+    assert list(changes.accounts) == sorted(changes.accounts)
+    assert changes.accounts[Address(b"\x11" * 20)] == Account(0, 10**24, EMPTY_TRIE_ROOT, EMPTY_KECCAK)
+    code = b"\x60\x00"
+    with_code = changes.accounts[Address(b"\x22" * 20)]
+    assert with_code is not None
+    assert (with_code.nonce, with_code.balance, with_code.code_hash) == (1, 1, keccak256(code))
+    assert changes.code[keccak256(code)] == code
+    assert changes.storage == {Address(b"\x22" * 20): {0: 5, 2**255: 2**256 - 1}}
+    assert changes.wiped == ()
+    for contract in PREDEPLOYS.values():
+        assert changes.accounts[contract.address] == Account(1, 0, EMPTY_TRIE_ROOT, contract.code_hash)
+        assert changes.code[contract.code_hash] == contract.runtime_code()
+
+
+@pytest.mark.parametrize("names", [(), ("multicall3",)])
+def test_only_the_named_predeploys_are_there(make_genesis: MakeGenesis, names: tuple[str, ...]) -> None:
+    changes = genesis_state(make_genesis(predeploys=names, allocations={}))
+    assert set(changes.accounts) == {PREDEPLOYS[name].address for name in names}
+
+
+def test_two_accounts_with_the_same_code_share_it(make_genesis: MakeGenesis) -> None:
+    accounts = {Address(bytes((number,)) * 20): Allocation(code=b"\x00") for number in (1, 2)}
+    assert len(genesis_state(make_genesis(allocations=accounts, predeploys=())).code) == 1
