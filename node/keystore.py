@@ -18,6 +18,7 @@ from chain.types import Address, InvalidAddress, checksum_address, parse_address
 from node.errors import KeystoreError
 from node.home import write_private
 
+CIPHER = "aes-128-ctr"  # the only one that version 3 defines
 MAX_KEYFILE_BYTES = 16 << 10  # a key file is about 500 bytes
 SCRYPT_ROUNDS = 1 << 18  # geth's "standard" strength
 LIGHT_SCRYPT_ROUNDS = 1 << 12  # geth's "light" strength, for tests and small devices
@@ -101,7 +102,7 @@ def decrypt_keyfile(document: dict[str, Any], password: str, source: str) -> Pri
     """The key in a keystore v3 document; `source` is named in errors. Raises KeystoreError."""
     from eth_keyfile.keyfile import decode_keyfile_json
 
-    _check_work_factor(document, source)
+    _check_document(document, source)
     try:
         secret = decode_keyfile_json(document, password.encode())
         return PrivateKey(secret)
@@ -115,11 +116,14 @@ def decrypt_keyfile(document: dict[str, Any], password: str, source: str) -> Pri
         raise KeystoreError(f"{source}: not a keystore v3 file: {error!r}") from error
 
 
-def _check_work_factor(document: dict[str, Any], source: str) -> None:
+def _check_document(document: dict[str, Any], source: str) -> None:
     crypto = document.get("crypto") or document.get("Crypto")
     parameters = crypto.get("kdfparams") if isinstance(crypto, dict) else None
-    if not isinstance(parameters, dict):
+    if not isinstance(crypto, dict) or not isinstance(parameters, dict):
         raise KeystoreError(f"{source}: not a keystore v3 file: no kdfparams")
+    # eth-keyfile 0.10 does not look at the cipher's name and would decrypt with its own.
+    if crypto.get("cipher") != CIPHER:
+        raise KeystoreError(f"{source}: not a keystore v3 file: cipher is {crypto.get('cipher')!r}")
     numbers = {name: parameters.get(name, 1) for name in ("n", "r", "p", "c")}
     if any(type(value) is not int or value < 1 for value in numbers.values()):
         raise KeystoreError(f"{source}: kdfparams must be positive whole numbers")

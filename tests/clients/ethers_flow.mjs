@@ -34,10 +34,10 @@ catch (e) { seen.panic = e.message; }
 
 // Sent at once, these travel as one JSON-RPC batch.
 const batch = await Promise.all([
-  provider.getBalance(receiver), provider.getBlockNumber(), provider.getTransactionCount(wallet.address),
+  provider.getBalance(receiver), provider.send('eth_blockNumber', []), provider.getTransactionCount(wallet.address),
   token.totalSupply(), provider.getBlock(moved.blockNumber, true),
 ]);
-seen.batch = [batch[0].toString(), batch[1] >= moved.blockNumber, batch[2], batch[3].toString(), batch[4].hash === moved.blockHash];
+seen.batch = [batch[0].toString(), Number(batch[1]) >= moved.blockNumber, batch[2], batch[3].toString(), batch[4].hash === moved.blockHash];
 
 // The same nonce twice: the text must be one that ethers understands.
 try { await wallet.sendTransaction({ to: receiver, value: 1n, nonce: 0 }); seen.nonceError = null; }

@@ -1,0 +1,143 @@
+"""The command line without a node: output, files, exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import cli
+from genesis import DEV_MNEMONIC
+from node.commands.common import ExitCode
+
+FIRST_DEV_ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+
+
+@pytest.fixture
+def password(tmp_path: Path) -> Path:
+    path = tmp_path / "password"
+    path.write_text("open sesame\n")
+    path.chmod(0o600)
+    return path
+
+
+def run(*arguments: str) -> int:
+    try:
+        cli.main(list(arguments))
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
+    return 0
+
+
+def test_help_and_version_work_without_a_home(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    assert "testnet" in capsys.readouterr().out
+    assert run("version", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["client"].startswith("aurigraph/v")
+
+
+def test_keys_are_made_listed_exported_and_imported_again(
+    tmp_path: Path, password: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, other = str(tmp_path / "home"), str(tmp_path / "other")
+    assert run("keys", "new", "--home", home, "--light", "--password-file", str(password), "--json") == 0
+    made = json.loads(capsys.readouterr().out)
+    assert run("keys", "list", "--home", home, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == made
+    for form in ([], ["--hex"]):
+        target = tmp_path / f"export{len(form)}"
+        command = ["keys", "export", made["address"], str(target), "--home", home]
+        assert run(*command, "--password-file", str(password), *form) == 0
+        assert target.stat().st_mode & 0o777 == 0o600
+        folder = f"{other}{len(form)}"
+        assert (
+            run("keys", "import", str(target), "--home", folder, "--light", "--password-file", str(password))
+            == 0
+        )
+        capsys.readouterr()
+        assert run("keys", "show", made["address"], "--home", folder, "--json") == 0
+        assert json.loads(capsys.readouterr().out)["address"] == made["address"]
+        assert run(*command, "--password-file", str(password), *form) == ExitCode.FAILURE  # never overwritten
+
+
+def test_a_mnemonic_is_imported_by_index(
+    tmp_path: Path, password: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "mnemonic"
+    source.write_text(DEV_MNEMONIC + "\n")
+    source.chmod(0o600)
+    command = [
+        "keys",
+        "import",
+        str(source),
+        "--home",
+        str(tmp_path),
+        "--light",
+        "--password-file",
+        str(password),
+    ]
+    assert run(*command, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["address"] == FIRST_DEV_ADDRESS
+
+
+def test_a_secret_that_others_can_read_is_refused(
+    tmp_path: Path, password: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    password.chmod(0o644)
+    assert run("keys", "new", "--home", str(tmp_path), "--password-file", str(password)) == ExitCode.FAILURE
+    assert "chmod 600" in capsys.readouterr().err
+
+
+def test_an_unreachable_node_and_wrong_usage_have_their_own_exit_codes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("query", "block", "--rpc", "http://127.0.0.1:9") == ExitCode.NODE_UNREACHABLE
+    assert "no node answers at http://127.0.0.1:9" in capsys.readouterr().err
+    assert run("query", "nothing") == ExitCode.USAGE
+    assert run("query", "block", "soon", "--rpc", "http://127.0.0.1:9") == ExitCode.USAGE
+
+
+def test_a_dev_home_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = tmp_path / "dev"
+    assert run("init", "--dev", "--home", str(home), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["chain_id"] == 1337
+    assert (home / "validator_key.json").stat().st_mode & 0o777 == 0o600
+    assert run("init", "--dev", "--home", str(home)) == ExitCode.FAILURE
+    assert "already" in capsys.readouterr().err
+
+
+def test_a_validator_home_prints_what_a_genesis_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("init", "--home", str(tmp_path / "v"), "--validator", "alice", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["name"] == "alice"
+    assert len(bytes.fromhex(told["public_key"][2:])) == 33
+    assert told["peer_id"].startswith("12D3Koo")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("genesis.json", "{", "genesis.json"),
+        ("genesis.json", '{"chain_id": 1}', "$"),
+        ("config.toml", "[rcp]", "did you mean rpc"),
+    ],
+)
+def test_a_damaged_file_stops_start_with_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str, words: str
+) -> None:
+    home = tmp_path / "dev"
+    run("init", "--dev", "--home", str(home))
+    (home / name).write_text(content)
+    capsys.readouterr()
+    assert run("start", "--dev", "--home", str(home), "--rpc-port", "0") == ExitCode.FAILURE
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    assert words in error
+
+
+def test_starting_without_a_home_names_the_command_that_helps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("start", "--home", str(tmp_path / "nowhere")) == ExitCode.FAILURE
+    assert "aurigraph init" in capsys.readouterr().err
