@@ -20,7 +20,7 @@ MAX_NONCE: Final = 2**64 - 1  # EIP-2681
 
 _HAS_STORAGE: Final = 0x40
 _HAS_CODE: Final = 0x80
-_NONCE_LENGTH_MASK: Final = 0x0F
+_LENGTH_MASK: Final = 0x3F
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,10 @@ def decode_flat_account(raw: bytes) -> Account:
     if len(raw) < 2:
         raise ValueError("flat account too short")
     flags = raw[0]
-    nonce_end = 2 + (flags & _NONCE_LENGTH_MASK)
+    nonce_length = flags & _LENGTH_MASK
+    if nonce_length > 8 or raw[1] > 32:
+        raise ValueError("flat account with a number out of range")
+    nonce_end = 2 + nonce_length
     balance_end = nonce_end + raw[1]
     at = balance_end
     storage_root = EMPTY_TRIE_ROOT

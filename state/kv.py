@@ -186,9 +186,13 @@ class _LevelReader:
     def iterate(
         self, prefix: bytes, *, start: bytes = b"", reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
+        bounds: dict[str, Any]
         if reverse:
-            stop = prefix + start if start else prefix_end(prefix)
-            bounds = {"start": prefix, "stop": stop, "include_stop": bool(start)}
+            # No lower bound: plyvel 1.5.1 answers nothing at all if the first row that it meets lies on that bound.
+            bounds = {
+                "stop": prefix + start if start else prefix_end(prefix),
+                "include_stop": bool(start),
+            }
         else:
             bounds = {"start": prefix + start, "stop": prefix_end(prefix)}
         rows = self._gate.run(
@@ -197,7 +201,7 @@ class _LevelReader:
         try:
             while True:
                 row: tuple[bytes, bytes] | None = self._gate.run(lambda: next(rows, None), self._what)
-                if row is None:
+                if row is None or not row[0].startswith(prefix):
                     return
                 yield row
         finally:

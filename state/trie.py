@@ -162,8 +162,9 @@ def leaf_root(key: bytes, value: bytes) -> Hash32:
 
 
 def _root_of(reference: bytes) -> Hash32:
-    # Only a root is hashed even if its encoding is shorter than 32 bytes.
-    return Hash32(reference[1:]) if len(reference) == 33 else keccak256(reference)
+    # A root node is never shorter than 32 bytes, so the reference is its hash: keys are 32 bytes long and so the leaves
+    # right below the root are longer than that, and a root with an extension or a single leaf holds such a path.
+    return Hash32(reference[1:])
 
 
 def _compact(nibbles: bytes, flag: int) -> bytes:
