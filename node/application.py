@@ -85,6 +85,7 @@ class ChainApplication:
             validators=parent.validators,
             next_validators=parent.next_validators,
             last_commit=self._head.commit,
+            last_validators=self._head.validators,
         )
 
     async def build(
