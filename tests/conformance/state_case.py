@@ -198,7 +198,8 @@ def _rejection_problems(expected: str | None, rejection: Exception | None) -> li
 def _state_differences(world: WorldState, expected: Mapping[str, Any], pre: Mapping[str, Any]) -> list[str]:
     """The first MAX_DIFFERENCES values that are not as in the official post state."""
     differences: list[str] = []
-    for text in dict.fromkeys((*expected, *pre)):
+    changed = ("0x" + address.hex() for address in world.changes().accounts)
+    for text in dict.fromkeys((*expected, *pre, *changed)):
         address = Address(_bytes(text))
         fields = expected.get(text)
         if fields is None:

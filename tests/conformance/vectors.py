@@ -39,6 +39,8 @@ def unpack(archive: Path, cache: Path) -> Path:
     try:
         _extract(archive, workplace)
         (workplace / _COMPLETE).touch()
+        if folder.exists() and not (folder / _COMPLETE).exists():
+            shutil.rmtree(folder)  # somebody took files away; unpacking itself never leaves such a folder
         try:
             workplace.rename(folder)
         except OSError:
