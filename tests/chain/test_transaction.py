@@ -267,6 +267,14 @@ def test_trailing_and_missing_bytes_are_refused(kind: TransactionType) -> None:
 
 
 @pytest.mark.parametrize("kind", ACCEPTED_TYPES)
+def test_a_list_that_ends_before_its_last_field_is_refused(kind: TransactionType) -> None:
+    transaction = sample(kind)
+    *inside, last = body(transaction)
+    with pytest.raises(MalformedTransaction):
+        decode_transaction(reencode(transaction, inside) + encode(last), CHAIN_ID)
+
+
+@pytest.mark.parametrize("kind", ACCEPTED_TYPES)
 def test_a_leading_zero_in_any_number_is_refused(kind: TransactionType) -> None:
     transaction = sample(kind)
     for index, field in enumerate(body(transaction)):
@@ -386,6 +394,18 @@ def test_a_signature_without_public_key_is_refused_at_recovery() -> None:
 
 
 # --- chain id and type ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chain_id", [1, 45, 46, 47, 110, 111, 255, 256, 2**32, 2**52, 2**256 - 1])
+def test_a_v_of_any_width_recovers_the_sender(chain_id: int) -> None:
+    for nonce in range(4):  # both parities
+        request = unsigned(LEGACY, chain_id=chain_id, nonce=nonce)
+        transaction = sign_transaction(request, KEY)
+        assert transaction.raw == bytes(
+            Account.sign_transaction(oracle_request(request), KEY.secret).raw_transaction
+        )
+        assert transaction.v == 35 + 2 * chain_id + transaction.y_parity
+        assert recover_sender(transaction) == KEY.address
 
 
 @pytest.mark.parametrize("kind", ACCEPTED_TYPES)
