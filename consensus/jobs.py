@@ -32,7 +32,7 @@ class JobQueue:
         if len(self._waiting) >= MAX_WAITING and not isinstance(job, CommitJob):
             return False
         self._waiting.append(job)
-        self._start_next()
+        self.start_next()
         return True
 
     def drop_where(self, matches: Callable[[Job], bool]) -> None:
@@ -45,15 +45,15 @@ class JobQueue:
         self._port.cancel_job()
 
     def done(self) -> tuple[Job, bool]:
-        """The running job ended: it, and whether its result still counts. Starts the next one."""
+        """The running job ended: it, and whether its result still counts. Call `start_next` after using it."""
         job, counts = self.running, not self._cancelled
         if job is None:
             raise InvariantViolation("a job ended that was never started")
         self.running, self._cancelled = None, False
-        self._start_next()
         return job, counts
 
-    def _start_next(self) -> None:
+    def start_next(self) -> None:
+        """Start the oldest waiting job if none runs."""
         if self.running is None and self._waiting:
             self.running = self._waiting.popleft()
             self._port.start_job(self.running)

@@ -1,0 +1,606 @@
+"""One node's consensus without tasks: the engine, its log and signer, and everything that answers its effects.
+
+Owns: the only `Engine`, the order of effects, the rule "durable before broadcast", deadlines, payloads, and the
+hand-over from one height to the next. Never does: block, wait, or know what runs it. The trio driver and the
+simulation drive this same class: events come in through the `on_*` methods, everything leaves through `Port`.
+Specification: `messages` (contract with the engine), `recovery` (start), CometBFT spec/consensus/wal.md (replay).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+from enum import Enum
+from typing import Final, TypeAlias, assert_never
+
+import structlog
+
+from chain.errors import InvariantViolation, PeerError
+from chain.types import Address, Hash32
+from consensus import messages as m
+from consensus.application import BuiltBlock, ChainPosition, Validation
+from consensus.block_fetch import FETCH_TIMEOUT_S, BlockFetch
+from consensus.catch_up import REQUEST_TIMEOUT_S, CatchUp, FetchedBlock
+from consensus.certificates import verify_commit
+from consensus.codec import encode_message
+from consensus.engine import Engine
+from consensus.errors import InvalidMessage
+from consensus.gossip import Gossip
+from consensus.inbound import PAYLOAD_ENVELOPE_BYTES, HeightSets, Inbound
+from consensus.jobs import JobQueue
+from consensus.own_messages import OwnMessages
+from consensus.pacing import round_0_delay_ms
+from consensus.params import ConsensusParams
+from consensus.payloads import Candidate
+from consensus.ports import BuildJob, Clock, CommitJob, Job, Port, ValidateJob
+from consensus.recovery import SignerFinding, StartPlan, reconcile
+from consensus.signer import FileSigner
+from consensus.status import ConsensusStatus, PeerStatus
+from consensus.timers import Timers
+from consensus.types import (
+    Evidence,
+    PolkaCertificate,
+    Proposal,
+    RoundCertificate,
+    SignedMessage,
+    Step,
+    Vote,
+)
+from consensus.undecided_blocks import UndecidedBlocks
+from consensus.wal import Wal
+
+MAX_EVIDENCE: Final = 64
+"""Proofs of double signing kept for the operator and the block builder; one validator gives one per height."""
+HOUSEKEEPING_S: Final = 5.0
+SYNC_HOLD_S: Final = 0.25
+"""How long round 0 is put off at a time while decided blocks are at hand."""
+
+log = structlog.get_logger(__name__)
+
+
+class _Wake(Enum):
+    """Deadlines of the replica itself, beside the engine's timeouts."""
+
+    START_ROUND_0 = 1
+    PUMP = 2
+    HOUSEKEEPING = 3
+
+
+_TimerKey: TypeAlias = m.TimeoutElapsed | _Wake
+JobResult: TypeAlias = BuiltBlock | Validation | ChainPosition | None
+
+
+class Replica:
+    """See the module's docstring. `start` first; then any `on_*`, one at a time; `advance` when a deadline came."""
+
+    def __init__(
+        self,
+        *,
+        chain_id: int,
+        params: ConsensusParams,
+        signer: FileSigner | None,
+        wal: Wal,
+        port: Port,
+        clock: Clock,
+    ) -> None:
+        self.evidence: deque[Evidence] = deque(maxlen=MAX_EVIDENCE)
+        self._chain_id = chain_id
+        self._params = params
+        self._signer = signer
+        self._wal = wal
+        self._port = port
+        self._clock = clock
+        self._own = OwnMessages(signer)
+        self._engine = Engine(self._own.address)
+        self._timers: Timers[_TimerKey] = Timers()
+        self._jobs = JobQueue(port)
+        self._fetch = BlockFetch()
+        self._blocks = UndecidedBlocks(wal, self._jobs, self._fetch, self._engine.wanted_payloads)
+        self._gossip = Gossip(self._own.address)
+        self._catch_up = CatchUp()
+        self._requests: dict[int, tuple[bytes, m.SyncRequest | m.BlockRequest]] = {}
+        self._next_token = 0
+        self._proposer: Address | None = None
+
+    # --- start and heights ---
+
+    def start(self, position: ChainPosition) -> StartPlan:
+        """Begin at the durable head: replay the log of the height under decision, or begin that height.
+
+        Raises StartRefused when what is on disk does not fit together, WalDamaged when it cannot be read.
+        """
+        signer = self._signer
+        plan = reconcile(
+            store_height=position.height,
+            state_height=position.height,
+            wal=self._wal.position,
+            signer=None if signer is None else SignerFinding(signer.last_height()),
+        )
+        if signer is not None and plan.create_signer_state:
+            signer.create_state()
+        self._own.silent_through = plan.silent_through
+        if self._wal.cut is not None:
+            log.warning("log_tail_cut", file=self._wal.cut.name, bytes=self._wal.cut.lost_bytes)
+        if plan.silent_through:
+            log.error("validator_is_silent", through_height=plan.silent_through)
+        self._timers.schedule(_Wake.HOUSEKEEPING, self._clock.monotonic_s() + HOUSEKEEPING_S)
+        if plan.replay:
+            self._replay(self._open_height(position))
+        else:
+            self._wal.begin_height(plan.height)
+            self._run_all(self._engine.handle(self._open_height(position)))
+        self._consider_round_0()
+        self._pump()
+        return plan
+
+    def _open_height(self, position: ChainPosition) -> m.StartHeight:
+        """Reset everything that lives as long as a height."""
+        height = position.height + 1
+        self._position = position
+        self._height = height
+        self._round = -1
+        self._proposer = None
+        self._is_decided = False
+        self._sets = HeightSets(
+            height, position.last_validators, position.validators, position.next_validators
+        )
+        self._checking: FetchedBlock | None = None
+        self._own.start_height()
+        self._blocks.start_height(height)
+        self._gossip.start_height(height, position.validators)
+        max_bytes = self._params.max_block_bytes
+        self._max_message_bytes = max_bytes + PAYLOAD_ENVELOPE_BYTES
+        self._inbound = Inbound(self._chain_id, max_bytes, self._sets)
+        return m.StartHeight(
+            height,
+            position.validators,
+            position.next_validators,
+            self._params,
+            position.last_commit,
+            position.last_validators,
+        )
+
+    def _replay(self, start: m.StartHeight) -> None:
+        """Bring a fresh engine to where the log ends, then do what was left open."""
+        self._engine.handle(start)
+        asked: set[SignedMessage] = set()
+        entries = 0
+        for entry in self._wal.replay():
+            entries += 1
+            if isinstance(entry, m.BlockPayload):
+                self._blocks.restore_payload(entry.block_id, entry.payload)
+                continue
+            for effect in self._engine.handle(self._remember(entry, asked)):
+                if isinstance(effect, m.RoundEntered):
+                    self._enter_round(effect)
+                elif isinstance(effect, m.Sign):
+                    asked.add(effect.message)
+        log.info("log_replayed", height=self._height, entries=entries, round=self._round)
+        self._run_all(self._engine.resume())
+
+    def _remember(self, entry: m.LoggedInput, asked: set[SignedMessage]) -> m.LoggedInput:
+        """Refill what the replica itself knows from a log entry; gives the entry as the engine shall see it."""
+        match entry:
+            case m.BlockReady():
+                self._blocks.restore_verdict(entry.block_id, valid=entry.valid)
+            case m.BlockBuilt():
+                self._blocks.restore_verdict(entry.block_id, valid=True)
+            case m.OwnSigned():
+                return self._remember_own(entry.message, asked)
+            case m.VoteReceived():
+                self._gossip.note_vote(entry.vote)
+            case m.ProposalReceived():
+                self._gossip.note_proposal(entry.proposal)
+            case m.PolkaCertificateReceived():
+                self._gossip.note_polka(entry.certificate)
+            case m.RoundCertificateReceived():
+                self._gossip.note_round_certificate(entry.certificate)
+            case m.StartRound0() | m.SigningRefused() | m.TimeoutElapsed():
+                pass
+            case _:
+                assert_never(entry)
+        return entry
+
+    def _remember_own(self, message: SignedMessage, asked: set[SignedMessage]) -> m.LoggedInput:
+        if self._own.is_own(message):
+            self._own.restore(message, asked)
+            self._note_signed(message)
+            return m.OwnSigned(message)
+        # The key was taken away or changed in the middle of the height: now it is somebody else's message.
+        self._note_signed(message)
+        return m.VoteReceived(message) if isinstance(message, Vote) else m.ProposalReceived(message)
+
+    def _note_signed(self, message: SignedMessage) -> None:
+        if isinstance(message, Vote):
+            self._gossip.note_vote(message)
+        else:
+            self._gossip.note_proposal(message)
+
+    def _consider_round_0(self) -> None:
+        """Begin round 0 if interval and empty-block policy allow, else come back when they may."""
+        state = self._engine.state
+        if state is None or state.step is not Step.NEW_HEIGHT:
+            return
+        now_s = self._clock.monotonic_s()
+        if self._catch_up.is_working(self._height):
+            self._timers.schedule(_Wake.START_ROUND_0, now_s + SYNC_HOLD_S)
+            return
+        delay_ms = round_0_delay_ms(
+            self._params,
+            last_block_ms=self._position.block_time_ms,
+            now_ms=self._clock.wall_ms(),
+            has_transactions=self._params.empty_block_interval_ms == 0 or self._port.has_transactions(),
+        )
+        if delay_ms == 0:
+            self._feed(m.StartRound0(self._height))
+        elif delay_ms is not None:
+            self._timers.schedule(_Wake.START_ROUND_0, now_s + delay_ms / 1000)
+
+    # --- events ---
+
+    def on_message(self, peer: bytes, raw: bytes) -> None:
+        """A message of a peer arrived. Never raises on what it says."""
+        try:
+            message = self._inbound.receive(raw, self._is_known)
+        except PeerError as fault:
+            self._port.penalise(peer, str(fault))
+            return
+        match message:
+            case None:
+                return
+            case m.Status():
+                self._on_status(peer, message)
+            case m.ProposalMessage():
+                self._on_proposal(peer, message)
+            case Vote():
+                self._gossip.note_vote(message)
+                self._feed(m.VoteReceived(message, peer))
+            case PolkaCertificate():
+                self._gossip.note_polka(message)
+                self._feed(m.PolkaCertificateReceived(message, peer))
+            case RoundCertificate():
+                self._gossip.note_round_certificate(message)
+                self._feed(m.RoundCertificateReceived(message, peer))
+            case _:
+                assert_never(message)
+        self._pump()
+
+    def on_answer(self, token: int, raw: bytes | None) -> None:
+        """The answer to `Port.request`, None if there is none."""
+        peer, request = self._requests.pop(token)
+        try:
+            if isinstance(request, m.SyncRequest):
+                self._catch_up.answered(raw, self._clock.monotonic_s(), self._height)
+            else:
+                payload = self._fetch.answered(request, raw, self._max_message_bytes)
+                if payload is not None and request.height == self._height:
+                    self._blocks.offer(self._height, request.block_id, Candidate(peer, payload))
+        except PeerError as fault:
+            self._port.penalise(peer, str(fault))
+        self._pump()
+
+    def on_job_done(self, result: JobResult) -> None:
+        """The job that was started last ended, with None if it was cancelled or timed out."""
+        job, counts = self._jobs.done()
+        match job:
+            case CommitJob():
+                if not isinstance(result, ChainPosition):
+                    raise InvariantViolation("a commit ended without a position")
+                self._on_committed(job, result)
+            case BuildJob():
+                if counts and isinstance(result, BuiltBlock):
+                    self._on_built(job, result)
+                elif counts:
+                    log.warning("block_not_built", height=job.height, round=job.round)
+            case ValidateJob():
+                if counts and isinstance(result, Validation):
+                    self._on_validated(job, result)
+            case _:
+                assert_never(job)
+        self._jobs.start_next()
+        self._pump()
+
+    def on_transactions(self) -> None:
+        """There are transactions now, after `Port.has_transactions` said no."""
+        self._consider_round_0()
+        self._pump()
+
+    def advance(self) -> None:
+        """Fire every deadline that has come."""
+        now_s = self._clock.monotonic_s()
+        while (key := self._timers.pop_due(now_s)) is not None:
+            match key:
+                case m.TimeoutElapsed():
+                    self._feed(key)
+                case _Wake.START_ROUND_0:
+                    self._consider_round_0()
+                case _Wake.HOUSEKEEPING:
+                    connected = frozenset(self._port.peers())
+                    self._gossip.keep_peers(connected)
+                    self._catch_up.keep_peers(connected)
+                    self._timers.schedule(_Wake.HOUSEKEEPING, now_s + HOUSEKEEPING_S)
+                case _Wake.PUMP:
+                    pass
+                case _:
+                    assert_never(key)
+        self._pump()
+
+    def next_deadline_s(self) -> float | None:
+        """When `advance` must be called, on the monotonic clock."""
+        return self._timers.next_at_s()
+
+    def serve_block(self, request: m.BlockRequest) -> bytes:
+        """The answer to a peer that lacks an undecided block."""
+        payload = self._blocks.payload(request.block_id) if request.height == self._height else None
+        return encode_message(m.BlockResponse(payload))
+
+    # --- what events lead to ---
+
+    def _on_status(self, peer: bytes, status: m.Status) -> None:
+        now_s = self._clock.monotonic_s()
+        self._gossip.note_status(peer, status, now_s)
+        self._catch_up.note_peer(peer, status.height)
+        for relayed in self._gossip.repair(peer, now_s):
+            if isinstance(relayed, Proposal):
+                polka = self._gossip.polka_of(relayed.pol_round, relayed.block_id)
+                raw = self._proposal_bytes(relayed, polka)
+                if raw is not None:
+                    self._port.send(peer, raw)
+            else:
+                self._port.send(peer, encode_message(relayed))
+
+    def _on_proposal(self, peer: bytes, message: m.ProposalMessage) -> None:
+        proposal = message.proposal
+        self._gossip.note_proposal(proposal)
+        if message.polka_certificate is not None:
+            self._gossip.note_polka(message.polka_certificate)
+            self._feed(m.PolkaCertificateReceived(message.polka_certificate, peer))
+        self._blocks.offer(proposal.height, proposal.block_id, Candidate(peer, message.payload))
+        self._feed(m.ProposalReceived(proposal, peer))
+
+    def _on_built(self, job: BuildJob, built: BuiltBlock) -> None:
+        self._blocks.accept(built.block_id, built.payload)
+        self._blocks.log(built.block_id)
+        self._feed(m.BlockBuilt(job.height, job.round, built.block_id))
+
+    def _on_validated(self, job: ValidateJob, validation: Validation) -> None:
+        if validation.block_id != job.block_id or not validation.valid:
+            log.warning("block_refused", height=job.height, reason=validation.reason)
+            if job.peer:
+                self._port.penalise(job.peer, f"block refused: {validation.reason}")
+        ready = self._blocks.validated(job, validation)
+        fetched = self._checking
+        if fetched is not None and fetched.payload == job.payload:
+            self._on_certified_checked(fetched, validation)
+        elif ready is not None:
+            self._feed(ready)
+
+    def _on_committed(self, job: CommitJob, position: ChainPosition) -> None:
+        if (position.height, position.block_id) != (self._height, job.commit.block_id):
+            raise InvariantViolation(f"committed height {self._height}, but the head is {position.height}")
+        if position.last_validators is None:
+            position = replace(position, last_validators=self._sets.current)
+        self._wal.begin_height(position.height + 1)
+        self._run_all(self._engine.handle(self._open_height(position)))
+        self._timers.cancel(_Wake.START_ROUND_0)
+        self._consider_round_0()
+
+    # --- decided blocks of peers ---
+
+    def _pump(self) -> None:
+        """Drive what waits for no event of its own: fetched blocks, requests, and the time to look again."""
+        now_s = self._clock.monotonic_s()
+        if not self._is_decided:
+            self._take_fetched(now_s)
+        height = self._height + 1 if self._is_decided else self._height
+        ask = self._catch_up.next_request(now_s, height)
+        if ask is not None:
+            self._request(*ask, REQUEST_TIMEOUT_S)
+        for peer, block_request in self._fetch.requests(now_s, self._port.peers()):
+            self._request(peer, block_request, FETCH_TIMEOUT_S)
+        wakes = (self._catch_up.wake_at_s(now_s, height), self._fetch.wake_at_s())
+        at_s = min((wake for wake in wakes if wake is not None), default=None)
+        if at_s is not None:
+            self._timers.schedule(_Wake.PUMP, at_s)
+
+    def _take_fetched(self, now_s: float) -> None:
+        """Look at the fetched block of the current height, once."""
+        fetched = self._catch_up.block(self._height)
+        if fetched is None or fetched is self._checking:
+            return
+        commit = fetched.commit
+        try:
+            verify_commit(self._chain_id, self._sets.current, self._height, commit.block_id, commit)
+        except InvalidMessage as fault:
+            self._reject_fetched(fetched, str(fault), now_s)
+            return
+        self._checking = fetched
+        if self._blocks.payload(commit.block_id) is not None:
+            self._feed(m.CertifiedBlock(commit.block_id, commit, fetched.peer))
+            return
+        # The height is decided: whatever else the application does for it is in vain.
+        check = ValidateJob(self._height, commit.block_id, fetched.payload, fetched.peer)
+        self._jobs.drop_where(lambda job: job != check)
+        self._jobs.add(check)
+
+    def _on_certified_checked(self, fetched: FetchedBlock, validation: Validation) -> None:
+        commit = fetched.commit
+        if validation.block_id == commit.block_id and validation.valid:
+            self._feed(m.CertifiedBlock(commit.block_id, commit, fetched.peer))
+        elif validation.block_id == commit.block_id:
+            raise InvariantViolation(
+                f"more than 2/3 of the power decided block 0x{commit.block_id.hex()} of height {self._height}, "
+                f"which is invalid by our execution: {validation.reason}"
+            )
+        else:
+            self._reject_fetched(fetched, "payload is not the decided block", self._clock.monotonic_s())
+
+    def _reject_fetched(self, fetched: FetchedBlock, reason: str, now_s: float) -> None:
+        log.warning("synced_block_refused", height=self._height, peer=fetched.peer.hex(), reason=reason)
+        self._checking = None
+        self._port.penalise(fetched.peer, reason)
+        self._catch_up.reject(self._height, now_s)
+
+    def _request(self, peer: bytes, request: m.SyncRequest | m.BlockRequest, timeout_s: float) -> None:
+        self._next_token += 1
+        self._requests[self._next_token] = (peer, request)
+        self._port.request(self._next_token, peer, encode_message(request), timeout_s)
+
+    # --- effects ---
+
+    def _feed(self, received: m.Input) -> None:
+        self._run_all(self._engine.handle(received))
+
+    def _run_all(self, effects: Iterable[m.Effect]) -> None:
+        """Run effects in order; answers to them go in after the whole list, in order."""
+        answers: deque[m.Input] = deque()
+        while True:
+            for effect in effects:
+                answer = self._run(effect)
+                if answer is not None:
+                    answers.append(answer)
+            if not answers:
+                return
+            effects = self._engine.handle(answers.popleft())
+
+    def _run(self, effect: m.Effect) -> m.Input | None:
+        """Do what the engine asks; gives the answer if it is known at once."""
+        match effect:
+            case m.Persist():
+                self._persist(effect)
+            case m.PersistBlock():
+                self._blocks.log(effect.block_id)
+            case m.Sign():
+                return self._own.sign(effect.message)
+            case m.Broadcast():
+                self._broadcast(effect.message)
+            case m.BroadcastProposal() | m.Restream():
+                self._send_proposal(effect)
+            case m.ScheduleTimeout():
+                elapsed = m.TimeoutElapsed(effect.kind, effect.height, effect.round)
+                self._timers.schedule(elapsed, self._clock.monotonic_s() + effect.duration_ms / 1000)
+            case m.CancelTimeouts():
+                self._cancel_timeouts(effect)
+            case m.RoundEntered():
+                self._enter_round(effect)
+            case m.BuildBlock():
+                seconds = effect.deadline_ms / 1000
+                self._jobs.add(BuildJob(effect.height, effect.round, effect.last_commit, seconds))
+            case m.ValidateBlock() | m.RequestBlock():
+                return self._blocks.ask(effect.block_id)
+            case m.Decide():
+                self._on_decide(effect)
+            case m.ReportEvidence():
+                log.error("double_signing_proven", evidence=repr(effect.evidence))
+                self.evidence.append(effect.evidence)
+            case m.RequestSync():
+                self._catch_up.urge(effect.height)
+            case m.PenalisePeer():
+                if effect.peer:
+                    self._port.penalise(effect.peer, effect.reason)
+            case _:
+                assert_never(effect)
+        return None
+
+    def _persist(self, effect: m.Persist) -> None:
+        self._wal.append(effect.entry, sync=effect.sync)
+        if isinstance(effect.entry, m.OwnSigned) and effect.sync:
+            self._own.logged(effect.entry.message)
+
+    def _broadcast(self, message: Vote | PolkaCertificate | RoundCertificate | m.Status) -> None:
+        match message:
+            case Vote():
+                self._own.require_durable(message)
+                self._gossip.note_vote(message)
+            case PolkaCertificate():
+                self._gossip.note_polka(message)
+            case RoundCertificate():
+                self._gossip.note_round_certificate(message)
+            case m.Status():
+                if self._catch_up.is_working(message.height):
+                    return  # tells nobody anything: it changes with the next block
+            case _:
+                assert_never(message)
+        self._port.broadcast(encode_message(message))
+
+    def _send_proposal(self, effect: m.BroadcastProposal | m.Restream) -> None:
+        self._own.require_durable(effect.proposal)
+        self._gossip.note_proposal(effect.proposal)
+        raw = self._proposal_bytes(effect.proposal, effect.polka_certificate)
+        if raw is None:
+            raise InvariantViolation("proposed a block whose payload is gone")
+        if isinstance(effect, m.BroadcastProposal):
+            self._port.broadcast(raw)
+            return
+        for peer in self._port.peers():
+            if self._gossip.lacks_proposal(peer):
+                self._port.send(peer, raw)
+
+    def _proposal_bytes(self, proposal: Proposal, polka: PolkaCertificate | None) -> bytes | None:
+        payload = self._blocks.payload(proposal.block_id)
+        return None if payload is None else encode_message(m.ProposalMessage(proposal, payload, polka))
+
+    def _cancel_timeouts(self, effect: m.CancelTimeouts) -> None:
+        before = (effect.height, effect.round)
+        self._timers.cancel_where(
+            lambda key: isinstance(key, m.TimeoutElapsed) and (key.height, key.round) < before
+        )
+
+    def _enter_round(self, effect: m.RoundEntered) -> None:
+        self._round, self._proposer = effect.round, effect.proposer
+        self._inbound.enter_round(effect.round)
+        self._gossip.enter_round(effect.round)
+        named = self._engine.wanted_payloads()
+        self._blocks.enter_round()
+        self._jobs.drop_where(lambda job: self._is_pointless(job, effect.round, named))
+        if effect.round > 0:
+            log.info("round_entered", height=effect.height, round=effect.round)
+
+    def _is_pointless(self, job: Job, entered: int, named: frozenset[Hash32]) -> bool:
+        if isinstance(job, BuildJob):
+            return job.round != entered
+        if not isinstance(job, ValidateJob) or job.block_id in named:
+            return False
+        return self._checking is None or self._checking.payload != job.payload
+
+    def _on_decide(self, effect: m.Decide) -> None:
+        payload = self._blocks.payload(effect.block_id)
+        if payload is None:
+            raise InvariantViolation(f"decided block 0x{effect.block_id.hex()}, but its payload is gone")
+        log.debug("height_decided", height=effect.height, round=effect.round)
+        self._is_decided = True
+        self._timers.cancel(_Wake.START_ROUND_0)
+        self._jobs.drop_where(lambda _: True)
+        self._jobs.add(CommitJob(payload, effect.commit))
+
+    def _is_known(self, message: m.WireMessage) -> bool:
+        if isinstance(message, PolkaCertificate | RoundCertificate):
+            return self._gossip.knows(message)
+        return False
+
+    # --- for people ---
+
+    def status(self) -> ConsensusStatus:
+        """Where this node and its peers stand. Only after `start`."""
+        state = self._engine.state
+        views = self._gossip.peers.items()
+        return ConsensusStatus(
+            height=self._height,
+            round=self._round,
+            step=Step.NEW_HEIGHT if state is None else state.step,
+            proposer=self._proposer,
+            validators=self._sets.current.validators,
+            own_address=self._own.address,
+            is_validator=self._own.address in self._sets.current,
+            silent_through=self._own.silent_through,
+            last_block_id=self._position.block_id,
+            last_block_time_ms=self._position.block_time_ms,
+            peers=tuple(
+                PeerStatus(peer, view.status.height, view.status.round, view.status.step)
+                for peer, view in views
+            ),
+            highest_peer_height=self._catch_up.highest_claim(),
+            catching_up=self._catch_up.is_working(self._height),
+            evidence_count=len(self.evidence),
+        )
