@@ -44,7 +44,8 @@ class RpcSettings:
 class P2pSettings:
     listen: str = "/ip4/127.0.0.1/tcp/26656"
     peers: tuple[str, ...] = ()
-    only_listed_peers: bool = True
+    only_listed_peers: bool = True  # peers, and those in allowed_peers, may connect; everybody else may not
+    allowed_peers: tuple[str, ...] = ()  # peer ids that may connect but are not dialled
     max_connections: int = _bounded(64, 1, 4096)
 
 

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from node.config import LogSettings, NodeConfig, P2pSettings, RpcSettings
 from node.home import NodeHome
 from node.initialise import create_node_key, create_validator_key, write_genesis_and_config
 from node.rpc_client import RpcClient
+from p2p.identity import load_identity
 
 PORTS_PER_NODE = 10
 MAX_VALIDATORS = 16  # more processes than this on one machine only measure the machine
@@ -103,8 +105,8 @@ class LocalNetwork:
                 f"{self._file} cannot be read ({error}); make a new one: up --fresh"
             ) from error
 
-    def create(self, options: LocalNetworkOptions) -> None:
-        """Makes keys, genesis and configuration of all nodes."""
+    def create(self, options: LocalNetworkOptions, observers: Sequence[str] = ()) -> None:
+        """Makes keys, genesis and configuration of all nodes; `observers` are peer ids that may connect too."""
         self.folder.mkdir(parents=True, exist_ok=True)
         homes = [self.home(index) for index in range(options.validators)]
         operators = [key.address for key in dev_accounts()]
@@ -117,7 +119,7 @@ class LocalNetwork:
             validators.append(GenesisValidator(identity.name, identity.public_key, VALIDATOR_POWER, operator))
         genesis = local_genesis(validators, options.block_ms)
         for index, home in enumerate(homes):
-            write_genesis_and_config(home, genesis, node_config(options, index, peer_ids))
+            write_genesis_and_config(home, genesis, node_config(options, index, peer_ids, observers))
         self._file.write_text(json.dumps(dataclasses.asdict(options)))
 
     def remove(self) -> None:
@@ -146,6 +148,14 @@ class LocalNetwork:
     def rpc_url(self, index: int) -> str:
         """Address of the JSON-RPC of node `index`."""
         return f"http://127.0.0.1:{rpc_port(self.options, index)}"
+
+    def peer_addresses(self) -> list[str]:
+        """Multiaddrs of all nodes."""
+        options = self.options
+        return [
+            peer_address(options, index, load_identity(self.home(index).node_key).text)
+            for index in range(options.validators)
+        ]
 
     # --- processes ----------------------------------------------------------------------------------------
 
@@ -288,21 +298,30 @@ def rpc_port(options: LocalNetworkOptions, index: int) -> int:
     return options.base_port + PORTS_PER_NODE * index
 
 
+def peer_address(options: LocalNetworkOptions, index: int, peer_id: str) -> str:
+    """Multiaddr under which others reach node `index`."""
+    return f"/ip4/127.0.0.1/tcp/{p2p_port(options, index)}/p2p/{peer_id}"
+
+
 def p2p_port(options: LocalNetworkOptions, index: int) -> int:
     """Port on which node `index` meets its peers."""
     return rpc_port(options, index) + 1
 
 
-def node_config(options: LocalNetworkOptions, index: int, peer_ids: list[str]) -> NodeConfig:
+def node_config(
+    options: LocalNetworkOptions, index: int, peer_ids: Sequence[str], observers: Sequence[str] = ()
+) -> NodeConfig:
     """Local settings of one node: everybody knows everybody."""
     peers = tuple(
-        f"/ip4/127.0.0.1/tcp/{p2p_port(options, other)}/p2p/{peer_id}"
-        for other, peer_id in enumerate(peer_ids)
-        if other != index
+        peer_address(options, other, peer_id) for other, peer_id in enumerate(peer_ids) if other != index
     )
     return NodeConfig(
         rpc=RpcSettings(port=rpc_port(options, index), cors_origins=("*",)),
-        p2p=P2pSettings(listen=f"/ip4/127.0.0.1/tcp/{p2p_port(options, index)}", peers=peers),
+        p2p=P2pSettings(
+            listen=f"/ip4/127.0.0.1/tcp/{p2p_port(options, index)}",
+            peers=peers,
+            allowed_peers=tuple(observers),
+        ),
         log=LogSettings(format="json"),
     )
 
