@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import gmpy2  # type: ignore[import-untyped]
 from zksnake._algebra import ec_bn254  # type: ignore[import-untyped]
 
 from vm.precompiles.interface import Precompile, PrecompileFailure, fixed_price, guarded
@@ -158,9 +159,9 @@ def _add_affine(first: _Affine, second: _Affine) -> _Affine | None:
     if x1 == x2:
         if y1 != y2 or y1 == 0:
             return None
-        slope = 3 * x1 * x1 * pow(2 * y1, -1, FIELD_MODULUS) % FIELD_MODULUS
+        slope = 3 * x1 * x1 * int(gmpy2.invert(2 * y1, FIELD_MODULUS)) % FIELD_MODULUS
     else:
-        slope = (y2 - y1) * pow(x2 - x1, -1, FIELD_MODULUS) % FIELD_MODULUS
+        slope = (y2 - y1) * int(gmpy2.invert(x2 - x1, FIELD_MODULUS)) % FIELD_MODULUS
     x3 = (slope * slope - x1 - x2) % FIELD_MODULUS
     return x3, (slope * (x1 - x3) - y1) % FIELD_MODULUS
 
