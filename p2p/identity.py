@@ -14,7 +14,7 @@ from pathlib import Path
 from nacl.signing import SigningKey
 
 from chain.errors import EnvironmentFault
-from p2p.multiaddress import peer_id_text
+from p2p.multiaddress import peer_id_text as peer_id_text
 from p2p.network import PeerId
 
 SECRET_BYTES = 32
@@ -22,7 +22,7 @@ SECRET_BYTES = 32
 _FILE_PREFIX = "ed25519 "
 _FILE_BYTES = len(_FILE_PREFIX) + 2 * SECRET_BYTES + 1
 # Protobuf of crypto.pb.PublicKey {Type = Ed25519 (1), Data = 32 bytes}, behind an identity multihash header.
-_INLINED_KEY_HEADER = bytes((0x00, 0x24, 0x08, 0x01, 0x12, 0x20))
+INLINED_KEY_HEADER = bytes((0x00, 0x24, 0x08, 0x01, 0x12, 0x20))
 
 
 class IdentityUnusable(EnvironmentFault):
@@ -47,7 +47,7 @@ def identity_from_secret(secret: bytes) -> NodeIdentity:
     if len(secret) != SECRET_BYTES:
         raise IdentityUnusable(f"a node key has {SECRET_BYTES} bytes, not {len(secret)}")
     public_key = bytes(SigningKey(secret).verify_key)
-    return NodeIdentity(secret, _INLINED_KEY_HEADER + public_key)
+    return NodeIdentity(secret, INLINED_KEY_HEADER + public_key)
 
 
 def create_identity(path: Path) -> NodeIdentity:

@@ -58,17 +58,23 @@ class PeerBook:
         """Addresses of a peer, best first; empty when unknown."""
         return list(self._addresses.get(peer, ()))
 
-    def save(self) -> None:
-        """Write the file atomically if anything changed; a failure is logged, because the node can do without."""
+    def changes(self) -> str | None:
+        """The file's new content, or None when nothing changed since the last call."""
         if self._path is None or not self._is_dirty:
-            return
-        content = json.dumps(
+            return None
+        self._is_dirty = False
+        return json.dumps(
             {
                 "version": _FILE_VERSION,
                 "peers": [[str(address) for address in known] for known in self._addresses.values()],
             },
             indent=1,
         )
+
+    def write(self, content: str) -> None:
+        """Replace the file atomically; a failure is logged, because the node can do without. Any thread."""
+        if self._path is None:
+            return
         temporary = self._path.with_name(self._path.name + ".tmp")
         try:
             with temporary.open("w", encoding="ascii") as file:
@@ -78,8 +84,6 @@ class PeerBook:
             temporary.replace(self._path)
         except OSError as error:
             logger.warning("cannot save the peer book %s: %s", self._path, error.strerror)
-        else:
-            self._is_dirty = False
 
     def _load(self, path: Path) -> None:
         try:
