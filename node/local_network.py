@@ -85,6 +85,7 @@ class LocalNetwork:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._children: dict[int, subprocess.Popen[bytes]] = {}  # started by this object, to be reaped by it
 
     # --- layout -------------------------------------------------------------------------------------------
 
@@ -174,6 +175,7 @@ class LocalNetwork:
                 stderr=log,
                 start_new_session=True,
             )
+        self._children[index] = process
         self._pid_file(index).write_text(str(process.pid))
         return process.pid
 
@@ -210,18 +212,13 @@ class LocalNetwork:
 
     def pid(self, index: int) -> int | None:
         """The pid of a living node, or None; a pid that now belongs to another program does not count."""
+        child = self._children.get(index)
+        if child is not None:
+            return child.pid if child.poll() is None else None
         try:
             pid = int(self._pid_file(index).read_text())
-            os.waitpid(pid, os.WNOHANG)  # reaps our own child, so that a dead one is not taken for alive
-        except ChildProcessError:
-            pass  # started by another process of ours
-        except (FileNotFoundError, ValueError):
-            return None
-        try:
             os.kill(pid, 0)
-        except ProcessLookupError:
-            return None
-        except PermissionError:
+        except (FileNotFoundError, ValueError, ProcessLookupError, PermissionError):
             return None
         command = _command_line(pid)
         return pid if command is None or str(self.home(index).root) in command else None

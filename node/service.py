@@ -148,7 +148,9 @@ async def _open_network(stack: AsyncExitStack, options: NodeOptions) -> Network 
         return None
     # libp2p takes 1.5 s of CPU to import: only a node that has a network pays for it.
     from p2p.identity import load_identity
-    from p2p.libp2p_network import NetworkConfig, open_libp2p_network
+    from p2p.libp2p_network import open_libp2p_network
+    from p2p.multiaddress import parse_peer_id
+    from p2p.network_config import NetworkConfig
 
     settings = options.config.p2p
     network_config = NetworkConfig(
@@ -160,7 +162,11 @@ async def _open_network(stack: AsyncExitStack, options: NodeOptions) -> Network 
         peer_book=options.home.peer_book,
     )
     identity = load_identity(options.home.node_key)
-    return await stack.enter_async_context(open_libp2p_network(network_config, identity))
+    network = await stack.enter_async_context(open_libp2p_network(network_config, identity))
+    if settings.only_listed_peers and settings.allowed_peers:
+        listed = {address.peer_id for address in network_config.listed_peers() if address.peer_id is not None}
+        network.allow_only(frozenset(listed | {parse_peer_id(text) for text in settings.allowed_peers}))
+    return network
 
 
 def _operator(signer: FileSigner | None, operators: object) -> Address | None:

@@ -55,7 +55,7 @@ def test_cast_sends_deploys_calls_and_reads_logs(
     artifact = json.loads(token.read_text())["Token"]
 
     def run(*words: str) -> str:
-        return script(cast, *words, "--rpc-url", url).strip()
+        return script(cast, words[0], "--rpc-url", url, *words[1:]).strip()
 
     sent = json.loads(run("send", ADDRESSES[5], "--value", "1ether", "--private-key", KEYS[2], "--json"))
     assert sent["status"] == "0x1"
@@ -91,8 +91,8 @@ def test_cast_sends_deploys_calls_and_reads_logs(
         timeout=60,
         check=False,
     )
-    assert failed.returncode != 0
-    assert "Token: balance too low" in failed.stderr
+    # The npm wrapper around cast exits 0 whatever cast did: its text is what tells.
+    assert "execution reverted: Token: balance too low" in failed.stderr
     delegated = json.loads(
         run("send", ADDRESSES[3], "--auth", address, "--private-key", KEYS[3], "--json")
     )  # EIP-7702: the account takes the token's code

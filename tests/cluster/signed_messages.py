@@ -20,7 +20,8 @@ from consensus.types import Proposal, Vote
 from node.local_network import LocalNetwork
 from node.transport import CONSENSUS_PROTOCOL
 from p2p.identity import create_identity
-from p2p.libp2p_network import NetworkConfig, open_libp2p_network
+from p2p.libp2p_network import open_libp2p_network
+from p2p.network_config import NetworkConfig
 
 Place = tuple[bytes, int, int, str]  # validator, height, round, step
 
