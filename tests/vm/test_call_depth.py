@@ -1,0 +1,99 @@
+"""1024 nested calls on the default stack of a worker thread."""
+
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import trio
+
+from tests.vm.worlds import (
+    ALICE,
+    ENVIRONMENT,
+    ETHER,
+    Accounts,
+    address,
+    assemble,
+    transaction,
+)
+from vm.call_stack import FRAMES_PER_CALL, RECURSION_LIMIT, ensure_call_stack
+from vm.transaction import apply_transaction
+
+LOOP = address(0x100B)
+# Each level keeps 63/64 of the gas: after 1024 levels about a ten-millionth is left.
+PLENTY_OF_GAS = 2**60
+SLOT = 0
+FREE = replace(ENVIRONMENT, gas_limit=PLENTY_OF_GAS, base_fee_per_gas=0)
+
+
+def counting(kind: str) -> bytes:
+    """Adds one to slot 0, then calls itself."""
+    values = (0,) if kind in ("CALL", "CALLCODE") else ()
+    count = assemble(1, SLOT, "SLOAD", "ADD", SLOT, "SSTORE")
+    return count + assemble(0, 0, 0, 0, *values, "ADDRESS", "GAS", kind)
+
+
+def deepest(code: bytes) -> int:
+    """How many frames ran."""
+    accounts = Accounts().add(ALICE.address, balance=ETHER).add(LOOP, nonce=1, code=code)
+    world = accounts.world
+    recovered = transaction(to=LOOP, gas_limit=PLENTY_OF_GAS, fee_cap=0, tip=0)
+    assert apply_transaction(world, FREE, recovered).succeeded
+    return world.get_storage(LOOP, SLOT)
+
+
+@pytest.mark.parametrize("kind", ["CALL", "CALLCODE", "DELEGATECALL"])
+async def test_a_contract_nests_1024_calls_in_a_worker_thread(kind: Any) -> None:
+    assert await trio.to_thread.run_sync(deepest, counting(kind)) == 1_025
+
+
+async def test_a_contract_nests_1024_creations_in_a_worker_thread() -> None:
+    """Init code that copies itself into each new account it makes; the depth is counted in a shared slot."""
+    tick = assemble(0, 0, 0, 0, 0, LOOP, "GAS", "CALL", "POP")
+    again = tick + assemble("CODESIZE", 0, 0, "CODECOPY", "CODESIZE", 0, 0, "CREATE")
+    accounts = Accounts().add(ALICE.address, balance=ETHER)
+    accounts.add(LOOP, nonce=1, code=assemble(1, SLOT, "SLOAD", "ADD", SLOT, "SSTORE"))
+    world = accounts.world
+    recovered = transaction(data=again, gas_limit=PLENTY_OF_GAS, fee_cap=0, tip=0)
+    result = await trio.to_thread.run_sync(apply_transaction, world, FREE, recovered)
+    assert result.succeeded
+    # The deepest creation may not call any more.
+    assert world.get_storage(LOOP, SLOT) == 1_024
+
+
+def test_the_depth_needs_no_large_thread_stack() -> None:
+    """A quarter of a megabyte is enough, because nested frames do not recurse in C."""
+    threading.stack_size(256 * 1024)
+    try:
+        with ThreadPoolExecutor(max_workers=1) as threads:
+            assert threads.submit(deepest, counting("CALL")).result() == 1_025
+    finally:
+        threading.stack_size(0)
+
+
+def test_frames_per_call_is_enough() -> None:
+    """The limit holds 1025 frames with room to spare even when the stack below is deep."""
+    depths: list[int] = []
+
+    def nested(levels: int) -> None:
+        if levels:
+            nested(levels - 1)
+        else:
+            depths.append(deepest(counting("CALL")))
+
+    nested(1_500)
+    assert depths == [1_025]
+    assert FRAMES_PER_CALL * 1_024 < RECURSION_LIMIT
+
+
+def test_the_recursion_limit_is_only_ever_raised() -> None:
+    before = sys.getrecursionlimit()
+    assert before >= RECURSION_LIMIT
+    sys.setrecursionlimit(before + 1)
+    try:
+        ensure_call_stack()
+        assert sys.getrecursionlimit() == before + 1
+    finally:
+        sys.setrecursionlimit(before)
