@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-import structlog
 import trio
 
+from rpc.bug_log import log_bug
 from rpc.http_reply import plain_reply, status_line
 from rpc.http_request import HttpRequest
 
@@ -28,8 +28,6 @@ _HOP_BY_HOP: Final = frozenset(
 """Headers that belong to this server, whatever the application says; the length is handled apart."""
 
 _BODILESS_STATUS: Final = frozenset((204, 304))
-
-_log = structlog.get_logger(__name__)
 
 
 class MalformedTarget(Exception):
@@ -90,7 +88,7 @@ class AsgiExchange:
         except OSError:
             self.must_close = True  # the client went away
         except Exception as error:
-            _log.error("an HTTP handler failed", path=scope["path"], exc_info=error)
+            log_bug(error, scope["path"])
         if not self._finished.is_set():
             self.must_close = True
             if not self._head_sent:

@@ -7,8 +7,8 @@ Threads: methods marked *any thread* are also called from worker threads while b
 all others, and every coroutine, are called on the event loop only. Nothing here may block on the network.
 
 Errors: a method may raise `chain.errors.CallerError` (answered to the client with its text, code -32000
-unless rpc/errors.py knows the class better). `InvariantViolation` is answered as -32603 and then stops the
-listener, and with it the node; every other exception is answered as -32603 and logged.
+unless rpc/errors.py knows the class better). `InvariantViolation` is not answered: it ends `serve_rpc`, and
+with it the node. Every other exception is answered as -32603 and logged.
 """
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ class HttpLimits:
     max_head_bytes: int = 16_384  # request line and headers; wallets send well under 2 kB
     max_body_bytes: int = 5 * 1024 * 1024  # geth's request limit
     max_response_bytes: int = 25_000_000  # geth's batch response limit, here for every JSON-RPC reply
-    max_connections: int = 512  # the next one is answered 503; each costs about 20 kB
-    max_buffered_body_bytes: int = 64 * 1024 * 1024  # request bodies held for all connections together
-    max_buffered_reply_bytes: int = 256 * 1024 * 1024  # replies being sent to all connections together
+    max_connections: int = 512  # the next one takes the place of an idle one or is answered 503
+    evict_idle_after_s: float = 5.0  # how long a connection is idle before a new one may take its place
+    max_buffered_body_bytes: int = 32 * 1024 * 1024  # request bodies held for all connections together
+    max_buffered_reply_bytes: int = 256 * 1024 * 1024  # large replies in the making or being sent, together
     head_timeout_s: float = 10.0  # from the first byte of a request to the end of its head
     idle_timeout_s: float = 120.0  # an open connection without a request
     handler_timeout_s: float = 30.0  # one HTTP request; a batch counts once
@@ -43,6 +44,7 @@ class CallLimits:
     max_waiting_heavy_calls: int = 64  # beyond it a heavy call is refused with -32005 at once
     max_log_blocks: int = 10_000  # blocks of one eth_getLogs range
     max_log_results: int = 10_000  # logs of one eth_getLogs reply
+    max_log_reply_bytes: int = 25_000_000  # their JSON; contracts decide how long a log is
     max_filter_terms: int = 1_000  # addresses, or alternatives of one topic position; geth's number
     max_fee_history_blocks: int = 1_024  # geth's number
     reply_cache_bytes: int = 32 * 1024 * 1024  # encoded block and receipt replies, by block hash

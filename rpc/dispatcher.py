@@ -16,23 +16,25 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
-import structlog
 import trio
 
 from chain.errors import CallerError, InvariantViolation
 from rpc.backend import PoolBackend
+from rpc.bug_log import log_bug
+from rpc.byte_budget import ByteBudget
 from rpc.deferred import Deadline, OffLoop, Submission
 from rpc.errors import RpcError, RpcFault, to_rpc_error
 from rpc.heavy import HeavyCalls
 from rpc.method import Method, bind
 
-MAX_JSON_VALUES = 200_000
-"""Commas and brackets of one request: 5 MB of `[],[],…` would become 150 MB of objects and hold the loop."""
+MAX_JSON_VALUES = 100_000
+"""Commas and brackets of one request: 5 MB of `[],[],…` would become 100 MB of objects and hold the loop."""
+
+UNCHARGED_REPLY_BYTES = 65_536
+"""A batch whose replies are longer is charged to the budget that all batches share."""
 
 LOOP_SLICE_S = 0.003
 """Time after which a batch of inline calls lets other tasks run."""
-
-_log = structlog.get_logger(__name__)
 
 
 class _Call(msgspec.Struct, gc=False):
@@ -71,6 +73,7 @@ class Dispatcher:
         methods: Mapping[str, Method],
         pool: PoolBackend,
         heavy: HeavyCalls,
+        reply_budget: ByteBudget,
         *,
         max_batch_calls: int,
         max_response_bytes: int,
@@ -79,6 +82,7 @@ class Dispatcher:
         self._methods = dict(methods)
         self._pool = pool
         self._heavy = heavy
+        self._reply_budget = reply_budget
         self._max_batch_calls = max_batch_calls
         self._max_response_bytes = max_response_bytes
         self._handler_timeout_s = handler_timeout_s
@@ -139,7 +143,9 @@ class Dispatcher:
                 params = []
             if isinstance(params, dict):
                 return RpcFault.NAMED_PARAMS.error()
-            return method.handler(*bind(method.parameters, params))
+            arguments = bind(method.parameters, params)
+            call.params = None  # a client may have filled it with values that nobody needs
+            return method.handler(*arguments)
         except Exception as error:
             return _returned(error, call.method)
 
@@ -200,46 +206,65 @@ class _Batch:
 
     def __init__(self, dispatcher: Dispatcher, elements: Sequence[_Element]) -> None:
         self._dispatcher = dispatcher
+        self._budget = dispatcher._reply_budget
         self._elements = elements
         self._replies: list[bytes] = []
         self._reply_bytes = 2
+        self._charged = 0
         self._waiting: list[tuple[_Call, bytes]] = []  # transactions not yet submitted
+        self._until = trio.current_time() + dispatcher._handler_timeout_s
 
     async def run(self) -> bytes | None:
+        try:
+            return await self._run()
+        finally:
+            self._budget.give_back(self._charged)  # the sender charges the whole reply again, at once
+
+    async def _run(self) -> bytes | None:
         dispatcher = self._dispatcher
-        begin, finish = dispatcher.begin, dispatcher.finish
-        limit = dispatcher._max_response_bytes
-        until = trio.current_time() + dispatcher._handler_timeout_s
         slice_end = time.perf_counter() + LOOP_SLICE_S
         for position, element in enumerate(self._elements):
             if isinstance(element, _Refused):
-                await self._submit_waiting(until)
+                await self._submit_waiting()
                 self._add(_refusal(element))
                 continue
-            result = begin(element)
+            result = dispatcher.begin(element)
             if type(result) is Submission:
                 self._waiting.append((element, result.raw))
                 continue
             if self._waiting:
-                await self._submit_waiting(until)
+                await self._submit_waiting()
             if type(result) is OffLoop:
-                result = await finish(result, until)
-            self._add(dispatcher.reply(element, result))
-            if self._reply_bytes > limit:
-                return self._cut_off(position, RpcFault.RESPONSE_TOO_LARGE)
+                result = await dispatcher.finish(result, self._until)
+            reply = dispatcher.reply(element, result)
+            if reply is not None:
+                self._add(reply)
+                if self._reply_bytes > UNCHARGED_REPLY_BYTES and (fault := self._overflow()) is not None:
+                    self._replies.pop()
+                    return self._cut_off(position, fault)
             if time.perf_counter() > slice_end:
                 await trio.lowlevel.checkpoint()
                 slice_end = time.perf_counter() + LOOP_SLICE_S
-                if trio.current_time() > until:
+                if trio.current_time() > self._until:
                     return self._cut_off(position + 1, RpcFault.TIMED_OUT)
-        await self._submit_waiting(until)
+        await self._submit_waiting()
         return self._joined()
 
-    async def _submit_waiting(self, until: float) -> None:
+    def _overflow(self) -> RpcFault | None:
+        """Charge the replies so far; tells why the last of them cannot be kept."""
+        if self._reply_bytes > self._dispatcher._max_response_bytes:
+            return RpcFault.RESPONSE_TOO_LARGE
+        uncharged = self._reply_bytes - self._charged
+        if not self._budget.take(uncharged):
+            return RpcFault.REPLIES_BUSY
+        self._charged += uncharged
+        return None
+
+    async def _submit_waiting(self) -> None:
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
-        results = await self._dispatcher.submit([raw for _, raw in waiting], until)
+        results = await self._dispatcher.submit([raw for _, raw in waiting], self._until)
         for (call, _), result in zip(waiting, results, strict=True):
             self._add(self._dispatcher.reply(call, result))
 
@@ -250,8 +275,6 @@ class _Batch:
 
     def _cut_off(self, position: int, fault: RpcFault) -> bytes | None:
         """Answer the calls from `position` on with an error, without running them."""
-        if fault is RpcFault.RESPONSE_TOO_LARGE and self._replies:
-            self._replies.pop()  # the one that did not fit
         for element in self._elements[position:]:
             if isinstance(element, _Refused):
                 self._add(_refusal(element))
@@ -315,5 +338,5 @@ def _returned(error: Exception, where: str) -> RpcError:
         return to_rpc_error(error)
     if isinstance(error, InvariantViolation):
         raise error
-    _log.error("a JSON-RPC method failed", method=where, exc_info=error)
+    log_bug(error, where)
     return RpcFault.INTERNAL.error()

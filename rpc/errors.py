@@ -62,6 +62,9 @@ class RpcFault(Enum):
     INTERNAL = _Entry(Code.INTERNAL_ERROR, "internal error")
     TIMED_OUT = _Entry(Code.REQUEST_TIMED_OUT, "request timed out")
     RESPONSE_TOO_LARGE = _Entry(Code.RESPONSE_TOO_LARGE, "response too large")
+    REPLIES_BUSY = _Entry(
+        Code.LIMIT_EXCEEDED, "limit exceeded: too many large replies at once, try again later"
+    )
     BUSY = _Entry(Code.LIMIT_EXCEEDED, "limit exceeded: too many calls are waiting, try again later")
     EXECUTION_TIMED_OUT = _Entry(Code.SERVER_ERROR, "execution aborted (timeout = {seconds}s)")
     HEADER_NOT_FOUND = _Entry(Code.SERVER_ERROR, "header not found")

@@ -16,6 +16,7 @@ import trio
 
 from rpc.access import AccessRules
 from rpc.asgi import AsgiApp, AsgiExchange, MalformedTarget, http_scope
+from rpc.byte_budget import ByteBudget
 from rpc.config import HttpLimits
 from rpc.dispatcher import Dispatcher
 from rpc.http_reply import CONTINUE, DateLine, empty_reply, json_head, plain_reply
@@ -33,26 +34,6 @@ section 9.6)."""
 
 _JSON_TYPES: Final = (b"application/json", b"application/json-rpc", b"application/jsonrequest")
 """As go-ethereum. Others are refused, because a web page may send them without asking first (CORS)."""
-
-
-class ByteBudget:
-    """Bytes that all connections of a listener may hold together."""
-
-    __slots__ = ("held", "limit")
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.held = 0
-
-    def take(self, size: int) -> bool:
-        """Charge `size` bytes; False, and nothing charged, when they do not fit."""
-        if self.held + size > self.limit:
-            return False
-        self.held += size
-        return True
-
-    def give_back(self, size: int) -> None:
-        self.held -= size
 
 
 @dataclass(slots=True)
@@ -79,7 +60,7 @@ class _Refuse(Exception):
 
 
 class HttpConnection:
-    """One connection. `is_idle` means that it waits for a request and may be closed without loss."""
+    """One connection. While it waits for a request it is idle and may be closed without loss."""
 
     def __init__(self, stream: trio.SocketStream, service: HttpService) -> None:
         self._stream = stream
@@ -90,12 +71,15 @@ class HttpConnection:
         )
         self._scope = trio.CancelScope()
         self._request_started = -1.0
-        self.is_idle = True
+        self._idle_since = trio.current_time()
+        self._is_idle = True
 
-    def close_if_idle(self) -> None:
-        """End the connection now unless it works on a request."""
-        if self.is_idle:
-            self._scope.cancel()
+    def close_if_idle(self, for_s: float = 0.0) -> bool:
+        """End the connection now if it has waited that long for a request; tells whether it does."""
+        if not self._is_idle or trio.current_time() - self._idle_since < for_s:
+            return False
+        self._scope.cancel()
+        return True
 
     async def run(self) -> None:
         """Serve until either side ends the connection."""
@@ -103,7 +87,9 @@ class HttpConnection:
             with self._scope:
                 await self._serve()
             if self._scope.cancelled_caught and self._reader.in_message and self._request_started >= 0:
-                await self._end_with(HttpFailure(408, "the request took too long"))
+                self._scope = trio.CancelScope()
+                with self._scope:
+                    await self._end_with(HttpFailure(408, "the request took too long"))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client went away
         finally:
@@ -137,7 +123,8 @@ class HttpConnection:
         if not reader.in_message:
             if self._service.draining:
                 return False
-            self.is_idle = True
+            self._is_idle = True
+            self._idle_since = now
             self._request_started = -1.0
             self._scope.deadline = now + limits.idle_timeout_s
         else:
@@ -149,7 +136,7 @@ class HttpConnection:
                 + reader.expected_body_bytes / limits.min_transfer_bytes_per_s
             )
         received = await self._stream.receive_some(READ_BYTES)
-        self.is_idle = False
+        self._is_idle = False
         reader.feed(received)
         return len(received) > 0
 
@@ -158,36 +145,41 @@ class HttpConnection:
         service, limits = self._service, self._limits
         self._request_started = -1.0
         self._scope.deadline = trio.current_time() + limits.handler_timeout_s + limits.write_timeout_s
-        keep_alive = request.keep_alive and not service.draining
         try:
             if not service.access.host_is_allowed(request.field(b"host")):
                 raise _Refuse(403, "invalid host specified")
             preflight = service.access.preflight_headers(request)
             if preflight is not None:
+                keep_alive = self._may_keep_alive(request)
                 await self._send(empty_reply(204, preflight + self._lines(request, keep_alive, cors=False)))
                 return keep_alive
             if request.method == b"POST" and (request.target == b"/" or request.path == b"/"):
-                await self._answer_json_rpc(request, keep_alive)
-                return keep_alive
-            return await self._answer_page(request, keep_alive)
+                return await self._answer_json_rpc(request)
+            return await self._answer_page(request)
         except _Refuse as refusal:
             lines = self._lines(request, keep_alive=False)
             await self._send(plain_reply(refusal.status, refusal.reason, lines))
             return False
 
-    async def _answer_json_rpc(self, request: HttpRequest, keep_alive: bool) -> None:
+    def _may_keep_alive(self, request: HttpRequest) -> bool:
+        return request.keep_alive and not self._service.draining
+
+    async def _answer_json_rpc(self, request: HttpRequest) -> bool:
         kind = request.field(b"content-type").partition(b";")[0].strip().lower()
         if kind not in _JSON_TYPES:
             raise _Refuse(415, "invalid content type, only application/json is supported")
-        lines = self._lines(request, keep_alive)
         reply = await self._service.dispatcher.handle(request.body)
+        keep_alive = self._may_keep_alive(request)  # the shutdown may have begun meanwhile
+        lines = self._lines(request, keep_alive)
         if reply is None:
             await self._send(empty_reply(204, lines))
-            return
-        head = json_head(len(reply), lines)
-        if len(reply) <= LARGE_REPLY_BYTES:
-            await self._send(head + reply)
-            return
+        elif len(reply) <= LARGE_REPLY_BYTES:
+            await self._send(json_head(len(reply), lines) + reply)
+        else:
+            await self._send_large(json_head(len(reply), lines), reply)
+        return keep_alive
+
+    async def _send_large(self, head: bytes, reply: bytes) -> None:
         if not self._service.replies.take(len(reply)):
             raise _Refuse(503, "the node is busy: too many large replies at once")
         try:
@@ -196,13 +188,13 @@ class HttpConnection:
         finally:
             self._service.replies.give_back(len(reply))
 
-    async def _answer_page(self, request: HttpRequest, keep_alive: bool) -> bool:
+    async def _answer_page(self, request: HttpRequest) -> bool:
         try:
             scope = http_scope(request, self._client_address())
         except MalformedTarget:
             raise _Refuse(400, "malformed request target") from None
-        lines = self._lines(request, keep_alive)
-        exchange = AsgiExchange(request, self._send_page, lines)
+        keep_alive = self._may_keep_alive(request)
+        exchange = AsgiExchange(request, self._send_page, self._lines(request, keep_alive))
         await exchange.run(self._service.app, scope)
         return keep_alive and not exchange.must_close
 
@@ -246,6 +238,9 @@ class HttpConnection:
 
     async def _linger(self) -> None:
         """Read on for a moment after the last reply, so that its end reaches the client."""
+        if self._service.draining:
+            return
+        self._is_idle, self._idle_since = True, trio.current_time()
         with trio.move_on_after(LINGER_S):
             await self._stream.send_eof()
             left = LINGER_BYTES

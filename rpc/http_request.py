@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
 
 import httptools
+
+from rpc.byte_budget import ByteBudget
 
 HttpHeaders = list[tuple[bytes, bytes]]
 """Names in lower case, values without surrounding white space, in order of arrival."""
@@ -56,14 +57,6 @@ class HttpFailure:
 
     status: int
     reason: str
-
-
-class BodyBudget(Protocol):
-    """Bytes of bodies that all connections together may hold."""
-
-    def take(self, size: int) -> bool: ...
-
-    def give_back(self, size: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +104,7 @@ class RequestReader:
     _quiet_bytes: int
     _content_length: int
 
-    def __init__(self, limits: RequestLimits, budget: BodyBudget) -> None:
+    def __init__(self, limits: RequestLimits, budget: ByteBudget) -> None:
         self._limits = limits
         self._budget = budget
         self._parser = httptools.HttpRequestParser(self)

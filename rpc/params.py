@@ -47,34 +47,41 @@ BlockReference = int | Hash32 | BlockTag
 _TAGS: Final = {tag.value: tag for tag in BlockTag}
 
 
-def hex_digits(value: object, go_type: str) -> str:
-    """The digits after `0x`; maybe none. `go_type` stands in the text of the error."""
+def _digits(value: object, go_type: str) -> str:
+    """What stands after `0x`. `go_type` stands in the text of the error."""
     if not isinstance(value, str):
         raise MalformedArgument(f"json: cannot unmarshal non-string into Go value of type {go_type}")
     if value[:2] not in ("0x", "0X"):
         reason = "hex string without 0x prefix" if value else "empty hex string"
         raise MalformedArgument(f"json: cannot unmarshal {reason} into Go value of type {go_type}")
-    digits = value[2:]
-    if _HEX_DIGITS.fullmatch(digits) is None:
+    return value[2:]
+
+
+def _from_hex(digits: str, go_type: str) -> bytes:
+    try:
+        decoded = bytes.fromhex(digits)
+    except ValueError:
+        decoded = b""
+    if 2 * len(decoded) != len(digits):  # fromhex skips white space
         raise MalformedArgument(f"json: cannot unmarshal invalid hex string into Go value of type {go_type}")
-    return digits
+    return decoded
 
 
 def byte_string(value: object, go_type: str = "hexutil.Bytes") -> bytes:
     """`0x` and an even number of digits."""
-    digits = hex_digits(value, go_type)
+    digits = _digits(value, go_type)
     if len(digits) % 2:
         raise MalformedArgument(
             f"json: cannot unmarshal hex string of odd length into Go value of type {go_type}"
         )
-    return bytes.fromhex(digits)
+    return _from_hex(digits, go_type)
 
 
 def _fixed_bytes(value: object, size: int, go_type: str) -> bytes:
-    digits = hex_digits(value, go_type)
+    digits = _digits(value, go_type)
     if len(digits) != 2 * size:
         raise MalformedArgument(f"hex string has length {len(digits)}, want {2 * size} for {go_type}")
-    return bytes.fromhex(digits)
+    return _from_hex(digits, go_type)
 
 
 def address(value: object) -> Address:

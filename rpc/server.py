@@ -17,10 +17,11 @@ import trio
 from chain.errors import EnvironmentFault
 from rpc.access import AccessRules
 from rpc.backend import ChainBackend, NodeBackend, PoolBackend
+from rpc.byte_budget import ByteBudget
 from rpc.config import RpcConfig
 from rpc.dispatcher import Dispatcher
 from rpc.heavy import HeavyCalls
-from rpc.http_connection import ByteBudget, HttpConnection, HttpService
+from rpc.http_connection import HttpConnection, HttpService
 from rpc.http_reply import plain_reply
 from rpc.methods.table import method_table
 from rpc.pages import pages
@@ -60,10 +61,12 @@ async def serve_rpc(
         InvariantViolation: a method found a bug; in an exception group.
     """
     calls = config.calls
+    replies = ByteBudget(config.http.max_buffered_reply_bytes)
     dispatcher = Dispatcher(
         method_table(chain, pool, node, calls),
         pool,
         HeavyCalls(calls.worker_threads, calls.max_waiting_heavy_calls, calls.call_timeout_s),
+        replies,
         max_batch_calls=calls.max_batch_calls,
         max_response_bytes=config.http.max_response_bytes,
         handler_timeout_s=config.http.handler_timeout_s,
@@ -74,7 +77,7 @@ async def serve_rpc(
         app=pages(node),
         access=AccessRules(config.allowed_hosts, config.cors_origins),
         bodies=ByteBudget(config.http.max_buffered_body_bytes),
-        replies=ByteBudget(config.http.max_buffered_reply_bytes),
+        replies=replies,
     )
     try:
         listeners = await trio.open_tcp_listeners(config.port, host=config.host, backlog=ACCEPT_QUEUE)
@@ -91,7 +94,7 @@ class _Listener:
     def __init__(self, service: HttpService, listeners: Sequence[trio.SocketListener]) -> None:
         self._service = service
         self._listeners = listeners
-        self._connections: set[HttpConnection] = set()
+        self._connections: dict[HttpConnection, None] = {}  # the oldest first
         self._turned_away = 0
         self._stop_requested = trio.Event()
         self._drain_scope = trio.CancelScope(shield=True)
@@ -121,15 +124,23 @@ class _Listener:
             connection.close_if_idle()
 
     async def _serve(self, stream: trio.SocketStream) -> None:
-        if len(self._connections) >= self._service.limits.max_connections:
+        if len(self._connections) >= self._service.limits.max_connections and not self._evict():
             await self._turn_away(stream)
             return
         connection = HttpConnection(stream, self._service)
-        self._connections.add(connection)
+        self._connections[connection] = None
         try:
             await connection.run()
         finally:
-            self._connections.discard(connection)
+            self._connections.pop(connection, None)
+
+    def _evict(self) -> bool:
+        """Make room by closing a connection that has been idle for a while; HTTP clients then open a new one."""
+        for connection in self._connections:
+            if connection.close_if_idle(self._service.limits.evict_idle_after_s):
+                del self._connections[connection]
+                return True
+        return False
 
     async def _turn_away(self, stream: trio.SocketStream) -> None:
         self._turned_away += 1

@@ -7,6 +7,9 @@ Specification: ethereum/execution-apis, go-ethereum eth/filters.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Final
+
 from chain.header import Header
 from rpc.chain_view import ChainView
 from rpc.config import CallLimits
@@ -15,6 +18,15 @@ from rpc.errors import RpcFault
 from rpc.log_filter import LogFilter
 from rpc.params import BlockTag
 from rpc.rendering import JsonObject, Place, log_json, receipts_with_offsets, text
+
+LOG_JSON_BYTES: Final = 600
+"""JSON of a log apart from its data: 4 topics at most."""
+
+
+@dataclass(slots=True)
+class _Found:
+    logs: list[JsonObject]
+    size_bytes: int
 
 
 class LogMethods:
@@ -57,7 +69,7 @@ class LogMethods:
 
     def _search(self, wanted: LogFilter, numbers: range, deadline: Deadline) -> list[JsonObject]:
         may_match = wanted.bloom_test()
-        found: list[JsonObject] = []
+        found = _Found([], 0)
         for number in numbers:
             deadline.check()
             header = self._chain.header(number)
@@ -65,9 +77,9 @@ class LogMethods:
                 raise RpcFault.HISTORY_PRUNED.error()
             if may_match(header.logs_bloom):
                 self._collect(wanted, header, found)
-        return found
+        return found.logs
 
-    def _collect(self, wanted: LogFilter, header: Header, found: list[JsonObject]) -> None:
+    def _collect(self, wanted: LogFilter, header: Header, found: _Found) -> None:
         """Append the matching logs of one block."""
         receipts = self._chain.receipts(header.number)
         matches = [
@@ -81,8 +93,13 @@ class LogMethods:
         block = self._chain.block(header.number)
         if block is None or receipts is None:
             raise RpcFault.HISTORY_PRUNED.error()
-        if len(found) + len(matches) > self._limits.max_log_results:
+        found.size_bytes += sum(LOG_JSON_BYTES + 2 * len(log.data) for _, _, log in matches)
+        if found.size_bytes > self._limits.max_log_reply_bytes:
+            raise RpcFault.RESPONSE_TOO_LARGE.error()
+        if len(found.logs) + len(matches) > self._limits.max_log_results:
             raise RpcFault.LOG_RESULTS_TOO_MANY.error(limit=self._limits.max_log_results)
         place = Place.of(header)
         for index, log_index, log in matches:
-            found.append(log_json(log, place, text(block.transactions[index].hash), hex(index), log_index))
+            found.logs.append(
+                log_json(log, place, text(block.transactions[index].hash), hex(index), log_index)
+            )
