@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import structlog
+
 from chain.block import Block
 from chain.errors import InvariantViolation, NodeError, PeerError
 from chain.transaction import RecoveredTransaction
-from chain.types import Address
+from chain.types import Address, Hash32
 from consensus.certificates import verify_commit
 from consensus.codec import encode_commit
 from consensus.types import Commit
@@ -35,13 +37,17 @@ from node.payload import (
     encode_payload,
     encode_record,
 )
-from node.production import Chosen, ExecutedBlock, fill_block
+from node.production import Chosen, ExecutedBlock, ExecutionCrashed, fill_block
 from state.chain_store import ChainStore
 from vm.block import BlockBuilder, BlockResult, execute_block
 from vm.environment import BlockEnvironment
 
 # Space in a payload for the header and the msgpack framing of lists; transactions get the rest.
 HEADER_ROOM_BYTES = 4096
+# Transactions that make execution crash are left out one by one; after this many the block stays empty.
+MAX_CRASHES = 4
+
+log = structlog.get_logger(__name__)
 
 
 class BlockExecutor:
@@ -69,13 +75,27 @@ class BlockExecutor:
     ) -> tuple[ExecutedBlock, Chosen]:
         """Fills a block from `candidates`; `deadline` is on time.monotonic()'s clock."""
         room = self._constants.params.max_block_bytes - len(encode_record(record)) - HEADER_ROOM_BYTES
-        builder = BlockBuilder(self._store.latest_state(), environment, max_bytes=room)
-        chosen = fill_block(builder, candidates, deadline)
-        result = builder.finish()
-        return self._outcome(environment, record, chosen.included, result, EXTRA_DATA), chosen
+        crashed: list[Hash32] = []
+        while True:
+            usable = [item for item in candidates if item.transaction.hash not in crashed]
+            if len(crashed) >= MAX_CRASHES:
+                usable = []  # an empty block keeps the chain alive while somebody reads the log
+            builder = BlockBuilder(self._store.latest_state(), environment, max_bytes=room)
+            try:
+                chosen = fill_block(builder, usable, deadline)
+            except ExecutionCrashed as crash:
+                log.exception("execution_crashed", transaction=str(crash), height=environment.number)
+                crashed.append(crash.recovered.transaction.hash)
+                continue
+            chosen = Chosen(chosen.included, (*crashed, *chosen.unusable))
+            return self._outcome(environment, record, chosen.included, builder.finish(), EXTRA_DATA), chosen
 
     def judge(self, head: HeadRecord, raw: bytes, latest_ms: int) -> ExecutedBlock:
-        """Executes a proposed payload on `head`. Raises PeerError if it is not a valid next block."""
+        """Executes a proposed payload on `head`. Raises PeerError if it is not a valid next block.
+
+        A crash of execution counts as invalid too: no peer may stop this node, and every node of this version
+        crashes on the same transaction, so that no quorum will want the block.
+        """
         payload = decode_payload(
             raw, self._constants.chain_id, self._constants.params.max_block_bytes, self._known
         )
@@ -131,10 +151,11 @@ class BlockExecutor:
         environment = self.environment(head, payload.record, header.beneficiary)
         try:
             result = execute_block(self._store.latest_state(), environment, payload.transactions)
-        except NodeError as error:
-            if isinstance(error, PeerError):
-                raise
-            raise InvariantViolation(f"execution of block {header.number} failed: {error}") from error
+        except NodeError:
+            raise
+        except Exception as error:
+            log.exception("execution_crashed", block="0x" + header.hash.hex(), height=header.number)
+            raise InvalidPayload(f"execution crashed: {error!r}") from error
         executed = self._outcome(environment, payload.record, payload.transactions, result, header.extra_data)
         check_header(executed.block.header, header)
         return executed

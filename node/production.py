@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chain.block import Block
+from chain.errors import InvariantViolation
 from chain.receipt import Receipt
 from chain.transaction import RecoveredTransaction
 from chain.types import Address, Hash32
 from node.payload import BlockPayload
 from state.chain_store import StateUpdate
 from vm.block import BlockBuilder
-from vm.errors import GasLimitAboveBlock, NonceTooHigh, TransactionRejected
+from vm.errors import BlockBytesExhausted, BlockGasExhausted, NonceTooHigh, TransactionRejected
 
 MIN_TRANSACTION_GAS = 21_000
 # After this many transactions in a row that no longer fit, the block counts as full: looking through the whole
@@ -40,6 +41,14 @@ class ExecutedBlock:
         return self.payload.block
 
 
+class ExecutionCrashed(Exception):
+    """A fault of this program, met while it executed this transaction; the block so far is worthless."""
+
+    def __init__(self, recovered: RecoveredTransaction) -> None:
+        super().__init__("0x" + recovered.transaction.hash.hex())
+        self.recovered = recovered
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """What went in, and what turned out to be unusable on this state and should leave the pool."""
@@ -49,7 +58,10 @@ class Chosen:
 
 
 def fill_block(builder: BlockBuilder, candidates: Sequence[RecoveredTransaction], deadline: float) -> Chosen:
-    """Adds candidates in order until gas, bytes or time run out; `deadline` is on time.monotonic()'s clock."""
+    """Adds candidates in order until gas, bytes or time run out; `deadline` is on time.monotonic()'s clock.
+
+    Raises ExecutionCrashed when executing a candidate ends in anything but an outcome or a rejection.
+    """
     included: list[RecoveredTransaction] = []
     unusable: list[Hash32] = []
     held_back: set[Address] = set()
@@ -61,12 +73,18 @@ def fill_block(builder: BlockBuilder, candidates: Sequence[RecoveredTransaction]
             continue
         try:
             builder.try_add(recovered)
-        except (GasLimitAboveBlock, NonceTooHigh):
+        except (BlockGasExhausted, BlockBytesExhausted):
             misfits += 1
+            held_back.add(recovered.sender)
+        except NonceTooHigh:
             held_back.add(recovered.sender)
         except TransactionRejected:
             unusable.append(recovered.transaction.hash)
             held_back.add(recovered.sender)
+        except InvariantViolation:
+            raise
+        except Exception as error:
+            raise ExecutionCrashed(recovered) from error
         else:
             included.append(recovered)
             misfits = 0

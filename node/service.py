@@ -74,10 +74,8 @@ async def _watch_signals(stopping: trio.CancelScope) -> None:
             stopping.cancel()
 
 
-async def serve_node(
-    options: NodeOptions, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
-) -> None:
-    """Runs a node until cancelled; reports its RPC port (0 without RPC) once it serves."""
+async def serve_node(options: NodeOptions) -> None:
+    """Runs a node until cancelled. Raises NodeError for what the operator must mend."""
     home, config = options.home, options.config
     home.require_initialised()
     home.make_folders()
@@ -120,7 +118,6 @@ async def serve_node(
             if config.rpc.enabled:
                 port = await nursery.start(partial(serve_rpc, rpc_config(config), backend, backend, backend))
             log.info("node_started", chain_id=constants.chain_id, height=store.head.number, rpc_port=port)
-            task_status.started(port)
 
 
 def load_signer(home: NodeHome, chain_id: int) -> FileSigner | None:

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import chain.keccak  # noqa: F401  (selects the fast back end of eth-hash for every test)
-import genesis.presets
+from node.config import LogSettings
+from node.logging import configure_logging
 
-# pytest takes every function whose name begins with "test" for a test, also imported ones.
-genesis.presets.testnet_genesis.__test__ = False  # type: ignore[attr-defined]
+# As a node logs; structlog's own default prints every local variable of a traceback, which takes seconds.
+configure_logging(LogSettings(format="json"))
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 VECTORS_VARIABLE = "AURIGRAPH_VECTORS"

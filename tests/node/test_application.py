@@ -9,10 +9,12 @@ from chain.block import Block
 from chain.errors import InvariantViolation
 from chain.header import Header
 from chain.secp256k1 import PrivateKey
+from chain.transaction import RecoveredTransaction
 from chain.types import Hash32
 from genesis import AUR
 from node.payload import BlockPayload, ConsensusRecord, decode_payload, encode_payload
 from tests.node.chain_fixture import ACCOUNTS, OPERATOR, RECEIVER, HandDrivenChain, commit_of, transfer
+from vm.transaction import apply_transaction
 
 
 @pytest.fixture
@@ -235,3 +237,28 @@ async def test_acknowledged_transactions_survive_a_restart(tmp_path: Path) -> No
     await submit(again, transfer(1, 0).raw)
     assert again.pool.counts()[:2] == (6, 0)
     again.close()
+
+
+async def test_a_transaction_that_crashes_execution_is_left_out_and_refused(
+    chain: HandDrivenChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours in the engine must cost one transaction, not the node."""
+    good, poison = transfer(0, 0), transfer(1, 0)
+    await submit(chain, good.raw, poison.raw)
+    height, _, with_poison = await chain.build()
+    apply = apply_transaction
+
+    def crashing(world: object, env: object, recovered: RecoveredTransaction, **rest: object) -> object:
+        if recovered.transaction.hash == poison.hash:
+            raise RecursionError("a bug")
+        return apply(world, env, recovered, **rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("vm.block.apply_transaction", crashing)
+    verdict = await chain.application.validate(height, with_poison)
+    assert not verdict.valid
+    assert "crashed" in verdict.reason
+    await chain.decide()
+    block = chain.store.block(1)
+    assert block is not None
+    assert [item.hash for item in block.transactions] == [good.hash]
+    assert chain.pool.counts()[0] == 0
