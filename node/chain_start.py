@@ -12,9 +12,10 @@ from pathlib import Path
 from chain.types import Address
 from consensus.params import ConsensusParams
 from consensus.validator_set import new_validator_set, validator_of
-from genesis import Genesis, genesis_block, genesis_id, genesis_state, load_genesis
+from genesis import Genesis, GenesisError, genesis_block, genesis_id, genesis_state, load_genesis
 from node.chain_record import ChainRecord, genesis_chain_record
 from node.chain_rules import ChainConstants, genesis_consensus_root
+from node.errors import ConfigError
 from node.payload import ConsensusRecord, encode_record
 from state.chain_store import ChainStore
 
@@ -30,7 +31,10 @@ class ChainFile:
 
 def read_chain(path: Path) -> ChainFile:
     """Reads the genesis file. Raises EnvironmentFault naming what is wrong in it."""
-    genesis = load_genesis(path)
+    try:
+        genesis = load_genesis(path)
+    except GenesisError as error:
+        raise ConfigError(f"{path}: {error}") from error
     params = ConsensusParams(**dataclasses.asdict(genesis.parameters))
     members = [validator_of(validator.public_key, validator.power) for validator in genesis.validators]
     operators: dict[Address, Address] = {

@@ -4,6 +4,7 @@ Event names are snake_case nouns; height and round are bound as fields. Secrets 
 whose name says so are blanked here, once, for every logger.
 """
 
+import io
 import logging
 import sys
 from collections.abc import MutableMapping
@@ -35,11 +36,21 @@ def configure_logging(settings: LogSettings) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=_StandardError()),
         cache_logger_on_first_use=True,
     )
     # The libraries log through the standard module; only their warnings concern an operator.
     logging.basicConfig(stream=sys.stderr, level=max(level, logging.WARNING), format="%(name)s: %(message)s")
+
+
+class _StandardError(io.StringIO):
+    """Today's sys.stderr at each write: whoever replaces it (a test, a supervisor) gets the log."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

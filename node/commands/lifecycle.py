@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from genesis import AUR, DEV_CHAIN_IDS, DEV_MNEMONIC, dev_accounts, load_genesis
+from genesis import AUR, DEV_CHAIN_IDS, DEV_MNEMONIC, dev_accounts
+from node.chain_start import read_chain
 from node.clock import wall_time_ms
 from node.commands.common import CommandFailed, home_option, json_option, show
 from node.config import NodeConfig, RpcSettings, load_config
@@ -49,7 +50,7 @@ def init(
         show({"home": str(home.root), "chain_id": made.chain_id, "next": "aurigraph start --dev"}, as_json)
         return
     record: dict[str, object] = {"home": str(home.root)}
-    genesis = load_genesis(genesis_path) if genesis_path is not None else None
+    genesis = read_chain(genesis_path).genesis if genesis_path is not None else None
     home.make_folders()
     record["peer_id"] = create_node_key(home)
     if validator_name is not None:
@@ -114,7 +115,7 @@ def version(as_json: bool) -> None:
 
 
 def _print_dev_banner(home: NodeHome, rpc: RpcSettings) -> None:
-    genesis = load_genesis(home.genesis)
+    genesis = read_chain(home.genesis).genesis
     lines = [f"chain id {genesis.chain_id}   RPC http://{rpc.host}:{rpc.port}   home {home.root}", ""]
     if genesis.chain_id in DEV_CHAIN_IDS:
         lines += [f"mnemonic  {DEV_MNEMONIC}", ""]

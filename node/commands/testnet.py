@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from genesis import AUR, DEV_CHAIN_IDS, DEV_MNEMONIC, dev_accounts, load_genesis
+from genesis import AUR, DEV_CHAIN_IDS, DEV_MNEMONIC, dev_accounts
+from node.chain_start import read_chain
 from node.commands.common import CommandFailed, json_option, show_rows
 from node.local_network import MAX_VALIDATORS, LocalNetwork, LocalNetworkOptions, NodeStatus
 
@@ -167,7 +168,7 @@ def _rows(statuses: list[NodeStatus]) -> list[dict[str, object]]:
 
 def _print_welcome(network: LocalNetwork, statuses: list[NodeStatus]) -> None:
     show_rows(_rows(statuses), as_json=False, empty="no nodes")
-    genesis = load_genesis(network.home(0).genesis)
+    genesis = read_chain(network.home(0).genesis).genesis
     url = network.rpc_url(0)
     lines = ["", f"mnemonic   {DEV_MNEMONIC}"]
     if genesis.chain_id in DEV_CHAIN_IDS:
