@@ -149,6 +149,11 @@ class Dispatcher:
         except Exception as error:
             return _returned(error, call.method)
 
+    def submits(self, call: _Call) -> bool:
+        """The call is a transaction for the pool."""
+        method = self._methods.get(call.method)
+        return method is not None and method.submits
+
     async def finish(self, deferred: object, until: float) -> object:
         """The result of a deferred answer, or an RpcError. `until` is a time of trio's clock."""
         if isinstance(deferred, Submission):
@@ -228,12 +233,14 @@ class _Batch:
                 await self._submit_waiting()
                 self._add(_refusal(element))
                 continue
+            if self._waiting and not dispatcher.submits(element):
+                await self._submit_waiting()  # what follows may ask about them
             result = dispatcher.begin(element)
             if type(result) is Submission:
                 self._waiting.append((element, result.raw))
                 continue
             if self._waiting:
-                await self._submit_waiting()
+                await self._submit_waiting()  # a malformed transaction: replies keep the order
             if type(result) is OffLoop:
                 result = await dispatcher.finish(result, self._until)
             reply = dispatcher.reply(element, result)

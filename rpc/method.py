@@ -39,12 +39,14 @@ def optional(parameter: Parameter, default: object = None) -> Parameter:
 @dataclass(frozen=True, slots=True)
 class Method:
     """`handler` gets the decoded parameters in order and returns a JSON value, finished JSON
-    (`msgspec.Raw`), or a deferred answer (rpc/deferred.py). `constant` answers without a call."""
+    (`msgspec.Raw`), or a deferred answer (rpc/deferred.py). `constant` answers without a call. `submits`: the
+    handler returns a Submission, so neighbours in a batch may be collected before the pool is asked."""
 
     name: str
     handler: Callable[..., object]
     parameters: tuple[Parameter, ...] = ()
     constant: msgspec.Raw | None = None
+    submits: bool = False
 
 
 def bind(parameters: tuple[Parameter, ...], values: list[object]) -> list[object]:

@@ -105,7 +105,7 @@ def _state_methods(handlers: StateMethods) -> tuple[Method, ...]:
         Method("eth_getTransactionCount", handlers.get_transaction_count, (ADDRESS, BLOCK_OR_LATEST)),
         Method("eth_getCode", handlers.get_code, (ADDRESS, BLOCK_OR_LATEST)),
         Method("eth_getStorageAt", handlers.get_storage_at, (ADDRESS, STORAGE_KEY, BLOCK_OR_LATEST)),
-        Method("eth_sendRawTransaction", handlers.send_raw_transaction, (BYTES,)),
+        Method("eth_sendRawTransaction", handlers.send_raw_transaction, (BYTES,), submits=True),
     )
 
 

@@ -72,7 +72,7 @@ def build(pool: PoolRecorder | None = None, budget: ByteBudget | None = None, **
         Method("refused", fail_with(CallerError("no"))),
         Method("broken", fail_with(InvariantViolation("broken"))),
         Method("unencodable", lambda: object()),
-        Method("send", lambda raw: Submission(raw.encode()), (Parameter(anything),)),
+        Method("send", lambda raw: Submission(raw.encode()), (Parameter(anything),), submits=True),
         Method("heavy", lambda: OffLoop(lambda _: threading.current_thread() is threading.main_thread())),
         Method("heavy_bug", lambda: OffLoop(lambda _: int("x"))),
         Method("heavy_refused", lambda: OffLoop(lambda _: fail_with(CallerError("no"))())),
