@@ -194,7 +194,7 @@ class Engine:
         valid_before = work.state.valid
         work.state, outputs = machine.apply(work.state, event)
         if work.state.valid != valid_before and work.state.valid is not None:
-            work.valid_certificate = work.votes.polka_certificate(work.state.valid.round)
+            work.valid_certificate = work.votes.pin_polka(work.state.valid.round)
         for output in outputs:
             self._run(work, output)
 

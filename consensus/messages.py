@@ -78,7 +78,11 @@ class ProposalReceived:
 
 @dataclass(frozen=True, slots=True)
 class BlockReady:
-    """The application's verdict on a block: final for this height, never given for a missing payload."""
+    """The application's verdict on a block, final for this height.
+
+    Only for a payload whose own id is `block_id`: a payload that hashes to another id says nothing about this
+    block, or a peer could spoil a good block by attaching a wrong payload.
+    """
 
     height: Height
     block_id: Hash32

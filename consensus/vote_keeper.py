@@ -117,6 +117,7 @@ class VoteKeeper:
         self._reached_by_honest: Round = NO_ROUND
         self._proven_round: Round = NO_ROUND
         self._polkas: dict[Round, PolkaCertificate] = {}
+        self._pinned: PolkaCertificate | None = None
         self._precommit_quorums: dict[Round, Hash32] = {}
 
     # --- adding ---
@@ -143,6 +144,11 @@ class VoteKeeper:
                 del self._polkas[next(iter(self._polkas))]
             self.prove_round(certificate.round)
         return is_new, tuple(self.add(vote) for vote in prevotes_of_polka(certificate))
+
+    def pin_polka(self, at_round: Round) -> PolkaCertificate | None:
+        """Never forget the polka of `at_round` (until another is pinned): the proof of the valid value."""
+        self._pinned = self.polka_certificate(at_round)
+        return self._pinned
 
     def prove_round(self, proven: Round) -> None:
         """Remember that a certificate shows that `proven` may be entered."""
@@ -175,7 +181,7 @@ class VoteKeeper:
         tally = self._tallies.get((at_round, kind))
         if tally is not None and self._validators.is_quorum(tally.power):
             return True
-        return kind is VoteKind.PREVOTE and at_round in self._polkas
+        return kind is VoteKind.PREVOTE and self._certified_polka(at_round) is not None
 
     def has_nil_polka(self, at_round: Round) -> bool:
         """L44: more than 2/3 prevoted nil."""
@@ -187,12 +193,12 @@ class VoteKeeper:
         tally = self._tallies.get((at_round, VoteKind.PREVOTE))
         if tally is not None and tally.quorum is not None:
             return tally.quorum
-        certificate = self._polkas.get(at_round)
+        certificate = self._certified_polka(at_round)
         return None if certificate is None else certificate.block_id
 
     def has_polka(self, at_round: Round, block_id: Hash32) -> bool:
         """L28: more than 2/3 prevoted `block_id` in `at_round`."""
-        certificate = self._polkas.get(at_round)
+        certificate = self._certified_polka(at_round)
         tally = self._tallies.get((at_round, VoteKind.PREVOTE))
         return (certificate is not None and certificate.block_id == block_id) or (
             tally is not None and tally.quorum == block_id
@@ -203,7 +209,8 @@ class VoteKeeper:
         tallied = (
             at for (at, kind), tally in self._tallies.items() if kind is VoteKind.PREVOTE and tally.quorum
         )
-        return sorted({*tallied, *self._polkas}, reverse=True)
+        pinned = () if self._pinned is None else (self._pinned.round,)
+        return sorted({*tallied, *self._polkas, *pinned}, reverse=True)
 
     def precommit_quorums(self) -> Iterable[tuple[Round, Hash32]]:
         """L49: each (round, block) that more than 2/3 precommitted, in the order it was seen."""
@@ -211,7 +218,7 @@ class VoteKeeper:
 
     def polka_certificate(self, at_round: Round) -> PolkaCertificate | None:
         """The polka of `at_round` as one message, if there is one."""
-        known = self._polkas.get(at_round)
+        known = self._certified_polka(at_round)
         if known is not None:
             return known
         tally = self._tallies.get((at_round, VoteKind.PREVOTE))
@@ -239,6 +246,11 @@ class VoteKeeper:
         return counted + sum(len(votes) for votes in self._later.values())
 
     # --- inside ---
+
+    def _certified_polka(self, at_round: Round) -> PolkaCertificate | None:
+        if self._pinned is not None and self._pinned.round == at_round:
+            return self._pinned
+        return self._polkas.get(at_round)
 
     def _highest_round_of_honest(self) -> Round:
         power = 0

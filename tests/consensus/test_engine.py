@@ -370,6 +370,37 @@ def test_a_lock_is_kept_through_nil_rounds() -> None:
     assert bench.votes(PREVOTE)[-1] == (3, V)
 
 
+def nil_round(at_round: int) -> list[m.Input]:
+    """A round in which everybody else votes nil and moves on."""
+    return [
+        timeout(TimeoutKind.PROPOSE, at_round),
+        *votes(PREVOTE, at_round, None, 0, 1, 2),
+        *votes(PRECOMMIT, at_round, None, 0, 1, 2),
+        timeout(TimeoutKind.PRECOMMIT, at_round),
+    ]
+
+
+def test_a_lock_with_its_block_and_its_polka_survives_hundreds_of_rounds() -> None:
+    bench = locked_bench()
+    for at_round in range(1, 200):
+        bench.give(*nil_round(at_round))
+    assert bench.state() == (200, Step.PROPOSE)
+    own = [e.proposal for e in bench.said if isinstance(e, m.BroadcastProposal)]
+    assert [p.round for p in own] == list(range(3, 200, 4))
+    assert {(p.block_id, p.pol_round) for p in own} == {(V, 0)}
+    # Its own re-proposal proves itself by the polka of round 0.
+    assert [at for at, block_id in bench.votes(PREVOTE) if block_id == V] == [0, *range(3, 200, 4)]
+
+
+def test_the_verdict_on_a_locked_block_outlives_its_proposals() -> None:
+    bench = locked_bench()
+    bench.give(*votes(PREVOTE, 60, None, 0, 1))
+    assert bench.state() == (60, Step.PROPOSE)
+    # No question is asked, so the verdict of round 0 must still be there.
+    bench.give(m.ProposalReceived(proposal(60, V, pol_round=0)))
+    assert bench.votes(PREVOTE)[-1] == (60, V)
+
+
 def test_a_hidden_lock_is_published_and_others_propose_the_locked_block() -> None:
     hidden = locked_bench()
     published = [
@@ -764,7 +795,7 @@ def flood(bench: Bench, inputs: list[m.Input]) -> tuple[int, int]:
 
 def test_duplicates_are_free() -> None:
     bench = Bench()
-    inputs = [*proposed(0, V), *votes(PREVOTE, 0, V, 0), *votes(PRECOMMIT, 0, V, 0)]
+    inputs: list[m.Input] = [*proposed(0, V), *votes(PREVOTE, 0, V, 0), *votes(PRECOMMIT, 0, V, 0)]
     bench.give(*inputs)
     assert flood(bench, [*inputs] * 500) == (0, 0)
 
@@ -803,6 +834,16 @@ def test_a_thousand_rounds_do_not_grow_without_bound() -> None:
         sizes.append(bench.engine.size())
     assert bench.state()[0] == 1_000
     assert max(sizes[500:]) == max(sizes[100:500])
+
+
+def test_signatures_that_never_come_do_not_pile_up() -> None:
+    bench = Bench(signs=False)
+    sizes = []
+    for at_round in range(100):
+        bench.give(*nil_round(at_round))
+        sizes.append(bench.engine.size())
+    assert bench.state()[0] == 100
+    assert max(sizes[70:]) == max(sizes[40:70])
 
 
 def test_a_set_of_one_decides_alone() -> None:

@@ -1,13 +1,21 @@
 from collections import Counter
 from copy import deepcopy
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.keccak import keccak256
 from chain.types import Address
 from consensus.proposer import ProposerSchedule, next_height, proposer_at
-from consensus.validator_set import Validator, ValidatorSet, ValidatorUpdate, apply_updates, new_validator_set
+from consensus.validator_set import (
+    Validator,
+    ValidatorSet,
+    ValidatorUpdate,
+    apply_updates,
+    new_validator_set,
+    with_priorities,
+)
 from tests.consensus.committee import committee, key, plain_address, plain_committee
 
 # CometBFT types/validator_set_test.go, TestProposerSelection1.
@@ -162,6 +170,27 @@ class _GoSet:
         scratch = deepcopy(self)
         scratch.increment(at_round)
         return scratch.proposer
+
+
+@pytest.mark.parametrize(
+    ("powers", "priorities"),
+    [
+        # Here the priorities must be normalised again between round 0 and round 1, and never after that.
+        ((1, 5, 50, 5, 1), (43, -13, 57, -65, -19)),
+        ((1, 1, 1), (0, 0, 0)),
+        ((7, 3, 2), (24, -24, 0)),
+    ],
+)
+def test_rounds_agree_with_cometbft_from_any_priorities(
+    powers: tuple[int, ...], priorities: tuple[int, ...]
+) -> None:
+    validators = with_priorities(plain_committee(*powers), priorities)
+    oracle = _GoSet({v.address: v.power for v in validators.validators})
+    for member, priority in zip(validators.validators, validators.priorities, strict=True):
+        oracle.rows[member.address] = [member.power, priority]
+    oracle.increment(1)
+    for at_round in range(12):
+        assert proposer_at(validators, at_round).address == oracle.proposer_at(at_round)
 
 
 def test_a_long_sequence_with_updates_agrees_with_cometbft_and_is_pinned() -> None:

@@ -29,9 +29,14 @@ def test_a_proposal_has_the_documented_layout() -> None:
 
 
 def test_digests_are_pinned() -> None:
-    assert sign_digest(1337, PREVOTE).hex() == "f95ef3cf2682fb829cb38a15b6561cc1f665585cba60cec1fe345295d09e4579"
+    assert (
+        sign_digest(1337, PREVOTE).hex() == "f95ef3cf2682fb829cb38a15b6561cc1f665585cba60cec1fe345295d09e4579"
+    )
     proposal = Proposal(5, 2, 1, BLOCK, plain_address(0))
-    assert sign_digest(1337, proposal).hex() == "7e8ee0ebd3dc0a0ecacff06660127e32470c20d5977fac951ac3c6849bfe0222"
+    assert (
+        sign_digest(1337, proposal).hex()
+        == "7e8ee0ebd3dc0a0ecacff06660127e32470c20d5977fac951ac3c6849bfe0222"
+    )
 
 
 @pytest.mark.parametrize(

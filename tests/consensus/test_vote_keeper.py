@@ -204,6 +204,15 @@ def test_a_polka_certificate_of_a_later_round_proves_that_round() -> None:
     assert votes.polka(9) == V
 
 
+def test_a_polka_certificate_proves_its_round_even_when_its_voters_used_up_their_later_votes() -> None:
+    votes = keeper(1, 1, 1, 1)
+    for index in (0, 1, 2):
+        for step in range(LATER_VOTES_PER_ROUND):
+            votes.add(plain_vote(PREVOTE, 100 + step, None, index))
+    votes.add_polka(certificate(500, V))
+    assert votes.skip_round() == 500
+
+
 def test_a_counted_polka_becomes_a_certificate_in_set_order() -> None:
     votes = keeper(1, 1, 1, 1)
     feed(votes, *(plain_vote(PREVOTE, 0, V, i) for i in (3, 0, 2)))
