@@ -40,9 +40,13 @@ def made_up_signature(message: SignedMessage) -> bytes:
 
 @dataclass
 class Links:
-    """Until `stable_ms` messages are lost or late; afterwards each arrives within `delay_ms`."""
+    """Until `stable_ms` messages are lost or late, and `group` is cut off from the rest; then all is well.
+
+    When it is, each message arrives within `delay_ms`.
+    """
 
     stable_ms: int = 0
+    group: frozenset[int] = frozenset()
     lost: float = 0.0
     late_ms: int = 0
     delay_ms: int = 30
@@ -193,7 +197,11 @@ class Cluster:
             if block_id in node.payloads:
                 self.give(node, m.BlockReady(height, block_id, True))
                 return
-            holders = [other for other in self.nodes.values() if block_id in other.payloads]
+            holders = [
+                other
+                for other in self.nodes.values()
+                if block_id in other.payloads and not self.is_cut(node.index, other.index)
+            ]
             if holders and not self.is_lost():
                 node.payloads.add(block_id)
             self.after(50, judged)
@@ -242,6 +250,9 @@ class Cluster:
     def is_lost(self) -> bool:
         return self.now_ms < self.links.stable_ms and self.random.random() < self.links.lost
 
+    def is_cut(self, one: int, other: int) -> bool:
+        return self.now_ms < self.links.stable_ms and (one in self.links.group) != (other in self.links.group)
+
     def delay_ms(self) -> int:
         late = self.links.late_ms if self.now_ms < self.links.stable_ms else 0
         return 1 + self.random.randrange(self.links.delay_ms + late)
@@ -252,7 +263,7 @@ class Cluster:
                 self.send(sender, index, message)
 
     def send(self, sender: int, receiver: int, message: Travelling) -> None:
-        if self.is_lost():
+        if self.is_lost() or self.is_cut(sender, receiver):
             return
         if receiver in self.byzantine:
             self.after(self.delay_ms(), lambda: self.attack(receiver, message))
@@ -281,7 +292,11 @@ class Cluster:
                     self.catch_up(node, node.height)
 
     def catch_up(self, node: Node, height: int) -> None:
-        holders = [other for other in self.nodes.values() if height in other.decided]
+        holders = [
+            other
+            for other in self.nodes.values()
+            if height in other.decided and not self.is_cut(node.index, other.index)
+        ]
         if holders and height == node.height and not self.is_lost():
             block_id, commit = self.random.choice(holders).decided[height]
             self.after(self.delay_ms(), lambda: self.give(node, m.CertifiedBlock(block_id, commit)))

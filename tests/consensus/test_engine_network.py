@@ -62,6 +62,26 @@ def test_agreement_and_progress_hold_for_any_powers_with_a_byzantine_minority(
     assert all(4 in node.decided for node in cluster.nodes.values())
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_without_a_majority_nothing_is_decided_and_a_healed_split_decides_at_once(seed: int) -> None:
+    cluster = Cluster((1,) * 4, frozenset(), seed, Links(stable_ms=300_000, group=frozenset({0, 1})))
+    cluster.run(until_ms=300_000, height=1)
+    assert not cluster.agreed
+    cluster.run(until_ms=320_000, height=2)
+    assert all(2 in node.decided for node in cluster.nodes.values())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_minority_that_was_cut_off_catches_up_with_a_moving_chain(seed: int) -> None:
+    cluster = Cluster((1,) * 4, frozenset(), seed, Links(stable_ms=30_000, group=frozenset({2})))
+    cluster.run(until_ms=30_000, height=1_000)
+    reached = max(cluster.agreed)
+    assert reached > 5
+    assert not cluster.nodes[2].decided
+    cluster.run(until_ms=60_000, height=reached + 2)
+    assert all(reached + 2 in node.decided for node in cluster.nodes.values())
+
+
 def test_every_equivocator_is_found_out() -> None:
     cluster = Cluster((1,) * 7, frozenset({1, 4}), 5, Links())
     cluster.run(until_ms=60_000, height=8)
