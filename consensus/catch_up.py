@@ -99,9 +99,7 @@ class CatchUp:
 
     def next_request(self, now_s: float, height: int) -> tuple[bytes, SyncRequest] | None:
         """The peer to ask now and what for, when this node works on `height`; None if there is nothing to ask."""
-        start = height
-        while start in self._blocks:
-            start += 1
+        start = self._first_missing(height)
         if self._asked is not None or start - height >= REFILL_BELOW:
             return None
         able = {peer: chain for peer, chain in self._peers.items() if chain.height > start}
@@ -117,21 +115,33 @@ class CatchUp:
         self._asked = _Asked(peer, start, count)
         return peer, SyncRequest(start, count)
 
-    def wake_at_s(self, now_s: float, height: int) -> float | None:
-        """When `next_request` may answer differently though nothing happened; None if never."""
-        able = [chain for chain in self._peers.values() if chain.height > height]
-        if self._asked is not None or not able:
+    def wake_at_s(self, height: int) -> float | None:
+        """After `next_request` gave nothing: when it may answer differently though nothing happened, or None."""
+        start = self._first_missing(height)
+        able = [chain for chain in self._peers.values() if chain.height > start]
+        if self._asked is not None or start - height >= REFILL_BELOW or not able:
             return None
         at_s = min(chain.retry_at_s for chain in able)
-        if self._ahead_since is not None:
+        if (
+            not self._is_pressing(height, max(chain.height for chain in able))
+            and self._ahead_since is not None
+        ):
             at_s = max(at_s, self._ahead_since[1] + GRACE_S)
-        return max(at_s, now_s)
+        return at_s
+
+    def _first_missing(self, height: int) -> int:
+        while height in self._blocks:
+            height += 1
+        return height
+
+    def _is_pressing(self, height: int, highest: int) -> bool:
+        """Whether this node lags for sure, so that there is no reason to wait for a late precommit."""
+        return highest >= height + 2 or self._urged_height >= height or height in self._blocks
 
     def _grace_is_over(self, now_s: float, height: int, highest: int) -> bool:
         if self._ahead_since is None or self._ahead_since[0] != height:
             self._ahead_since = (height, now_s)
-        lags = highest >= height + 2 or self._urged_height >= height or height in self._blocks
-        return lags or now_s >= self._ahead_since[1] + GRACE_S
+        return self._is_pressing(height, highest) or now_s >= self._ahead_since[1] + GRACE_S
 
     # --- answers ---
 

@@ -399,7 +399,7 @@ class Replica:
             self._request(*ask, REQUEST_TIMEOUT_S)
         for peer, block_request in self._fetch.requests(now_s, self._port.peers()):
             self._request(peer, block_request, FETCH_TIMEOUT_S)
-        wakes = (self._catch_up.wake_at_s(now_s, height), self._fetch.wake_at_s())
+        wakes = (self._catch_up.wake_at_s(height), self._fetch.wake_at_s())
         at_s = min((wake for wake in wakes if wake is not None), default=None)
         if at_s is not None:
             self._timers.schedule(_Wake.PUMP, at_s)
