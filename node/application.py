@@ -35,6 +35,8 @@ MAX_REMEMBERED_BLOCKS = 4
 # More candidates than fit are offered to the builder, because some no longer run.
 SPARE_CANDIDATES = 256
 MAX_SERVED_BLOCKS = 64
+# The others may refuse what this node holds for valid (a node at fault): then it must try another block.
+MAX_OFFERS = 4
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +73,8 @@ class ChainApplication:
         self._operator = operator
         self._executor = BlockExecutor(constants, store, pool.known)
         self._executed: dict[Hash32, ExecutedBlock] = {}
+        self._own_block: ExecutedBlock | None = None  # built on the head and not decided yet
+        self._own_block_offers = 0
         self._one_at_a_time = trio.CapacityLimiter(1)
         self._listeners: list[BlockListener] = []
         self._head = load_head_record(store, genesis_record)
@@ -95,8 +99,16 @@ class ChainApplication:
         last_commit: Commit | None,
         deadline_s: float,
     ) -> BuiltBlock:
-        """Fills a block from the pool within the time budget."""
+        """Fills a block from the pool within the time budget.
+
+        A block with transactions that missed its round is offered again in the next one: it may have taken longer
+        than a round, and so would another.
+        """
         head = self._head
+        own = self._own_block
+        if own is not None and own.payload.transactions and self._own_block_offers < MAX_OFFERS:
+            self._own_block_offers += 1
+            return BuiltBlock(own.block.hash, own.encoded)
         if height != head.parent.header.number + 1 or self._operator is None:
             raise InvariantViolation(f"asked to build block {height} on head {head.parent.header.number}")
         deadline = time.monotonic() + min(deadline_s, self._settings.build_budget_ms / 1000)
@@ -110,7 +122,8 @@ class ChainApplication:
 
         executed, chosen = await trio.to_thread.run_sync(work, limiter=self._one_at_a_time)
         self._pool.discard(chosen.unusable)
-        self._remember(head, executed)
+        if self._remember(head, executed):
+            self._own_block, self._own_block_offers = executed, 1
         log.debug("block_built", height=height, round=round, transactions=len(chosen.included))
         return BuiltBlock(executed.block.hash, executed.encoded)
 
@@ -130,6 +143,8 @@ class ChainApplication:
         outcome = await trio.to_thread.run_sync(work, limiter=self._one_at_a_time)
         if isinstance(outcome, Validation):
             log.warning("proposal_refused", height=height, reason=outcome.reason)
+            if self._own_block is not None and self._own_block.encoded == payload:
+                self._own_block = None
             return outcome
         self._remember(head, outcome)
         return Validation(outcome.block.hash, True, "")
@@ -148,6 +163,7 @@ class ChainApplication:
         with trio.CancelScope(shield=True):
             executed, self._head = await trio.to_thread.run_sync(work, limiter=self._one_at_a_time)
             self._executed.clear()
+            self._own_block = None
             self._pool.on_block(executed.payload.transactions)
             for listener in self._listeners:
                 listener(NewBlock(executed, commit))
@@ -190,12 +206,13 @@ class ChainApplication:
     def _next_time_ms(self, head: HeadRecord) -> int:
         return max(head.parent.timestamp_ms + 1, self._wall_time_ms())
 
-    def _remember(self, head: HeadRecord, executed: ExecutedBlock) -> None:
+    def _remember(self, head: HeadRecord, executed: ExecutedBlock) -> bool:
         if head is not self._head:
-            return  # decided meanwhile: an outcome on another head is worthless
+            return False  # decided meanwhile: an outcome on another head is worthless
         self._executed[executed.block.hash] = executed
         while len(self._executed) > MAX_REMEMBERED_BLOCKS:
             del self._executed[next(iter(self._executed))]
+        return True
 
     def _read_certified(self, start: int, count: int, max_bytes: int) -> list[tuple[bytes, Commit]]:
         served: list[tuple[bytes, Commit]] = []

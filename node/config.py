@@ -61,7 +61,9 @@ class MempoolSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProductionSettings:
-    build_budget_ms: int = _bounded(500, 10, 10_000)
+    build_budget_ms: int = _bounded(
+        300, 10, 10_000
+    )  # validators execute again within the same block interval
     max_clock_drift_ms: int = _bounded(15_000, 100, 600_000)
 
 

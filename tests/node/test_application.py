@@ -194,6 +194,24 @@ async def test_a_full_block_leaves_the_rest_for_the_next(tmp_path: Path) -> None
     chain.close()
 
 
+async def test_a_block_that_missed_its_round_is_offered_again_and_an_empty_one_is_built_anew(
+    chain: HandDrivenChain,
+) -> None:
+    _, empty, _ = await chain.build()
+    await submit(chain, transfer(0, 0).raw)
+    _, first, _ = await chain.build()
+    await submit(chain, transfer(0, 1).raw)
+    assert (await chain.build())[1] == first != empty
+    await chain.decide()
+    block = chain.store.block(1)
+    assert block is not None
+    assert block.hash == first
+    await chain.decide()
+    second = chain.store.block(2)
+    assert second is not None
+    assert len(second.transactions) == 1
+
+
 async def test_waiting_for_transactions_ends_with_the_first(chain: HandDrivenChain) -> None:
     with trio.fail_after(5):
         async with trio.open_nursery() as nursery:
