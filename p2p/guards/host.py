@@ -299,9 +299,15 @@ class GuardedHost(BasicHost):
         return list(self.bound)
 
     async def _swarm_stream_handler(self, net_stream: INetStream) -> None:
-        with trio.fail_after(NEGOTIATION_TIMEOUT_S):
-            supported = {name for name in self.multiselect.handlers if name is not None}
-            protocol = TProtocol(await respond(net_stream, supported))
+        supported = {name for name in self.multiselect.handlers if name is not None}
+        try:
+            with trio.fail_after(NEGOTIATION_TIMEOUT_S):
+                protocol = TProtocol(await respond(net_stream, supported))
+        except NegotiationFailed:
+            # Finished, not reset: a reset could overtake our "not available", and what a dialler sends behind an
+            # unavailable protocol is no line of a negotiation.
+            self.swarm.policy.count("negotiation_failed")
+            return
         net_stream.set_protocol(protocol)
         handler = self.multiselect.handlers[protocol]
         if handler is None:

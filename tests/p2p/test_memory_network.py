@@ -1,8 +1,8 @@
 import pytest
 import trio
 import trio.testing
-from chain.errors import InvariantViolation
 
+from chain.errors import InvariantViolation
 from p2p.memory_network import Delivery, DeliveryKind, open_memory_hub
 from p2p.network import (
     FailureReason,
