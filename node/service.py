@@ -58,13 +58,20 @@ def run_node(options: NodeOptions) -> None:
 async def _supervise(options: NodeOptions) -> None:
     async with trio.open_nursery() as nursery:
         stopping = trio.CancelScope()
-        nursery.start_soon(_watch_signals, stopping)
+        nursery.start_soon(_watch_signals, stopping, nursery)
         with stopping:
             await serve_node(options)
         nursery.cancel_scope.cancel()
 
 
-async def _watch_signals(stopping: trio.CancelScope) -> None:
+async def _give_up_stopping() -> None:
+    """Ends a process that does not stop by itself; what is decided and acknowledged is on disk already."""
+    await trio.sleep(STOP_GRACE_S)
+    log.error("stopping_took_too_long", grace_s=STOP_GRACE_S)
+    os._exit(1)
+
+
+async def _watch_signals(stopping: trio.CancelScope, nursery: trio.Nursery) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for number in signals:
             if stopping.cancel_called:
@@ -72,6 +79,7 @@ async def _watch_signals(stopping: trio.CancelScope) -> None:
                 os._exit(130)
             log.info("stopping", signal=signal.Signals(number).name, grace_s=STOP_GRACE_S)
             stopping.cancel()
+            nursery.start_soon(_give_up_stopping)
 
 
 async def serve_node(options: NodeOptions) -> None:
