@@ -803,7 +803,7 @@ def test_duplicates_are_free() -> None:
 def test_one_validator_can_not_fill_memory_or_log_by_counting_rounds_or_heights_up() -> None:
     bench = Bench()
     counting: list[m.Input] = []
-    for step in range(5_000):
+    for step in range(1_500):
         for kind in VoteKind:
             for block_id in (V, W, X, None):
                 counting.append(m.VoteReceived(plain_vote(kind, step, block_id, 0)))
