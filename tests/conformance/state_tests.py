@@ -1,6 +1,7 @@
 """Runs official Ethereum state tests through this node's executor and counts the verdicts.
 
-    python -m tests.conformance.state_tests DIR [--fork F] [--sample N --seed S] [--jobs J] [--timeout-s T] [--json]
+    python -m tests.conformance.state_tests DIR [--fork F] [--match TEXT] [--sample N --seed S] [--jobs J]
+        [--timeout-s T] [--include-excluded] [--json]
 
 DIR is any folder of state-test files, or the archive of them. Exit status: 0 all passed, 1 failures, 2 usage.
 """
@@ -12,12 +13,12 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.conformance.excluded import EXCLUDED
+from tests.conformance.excluded import reason_to_exclude
 from tests.conformance.state_case import FORKS, Status, Verdict
 from tests.conformance.vectors import sample, state_test_files, unpack
 from tests.conformance.worker import REPOSITORY, CaseResult, Worker
@@ -75,7 +76,7 @@ def run_files(
     forks: Sequence[str] = (),
     jobs: int = DEFAULT_JOBS,
     timeout_s: float = DEFAULT_TIMEOUT_S,
-    progress: Callable[[CaseResult], None] | None = None,
+    include_excluded: bool = False,
 ) -> Report:
     """Run `files` below `folder` on `jobs` worker processes, with `timeout_s` for each case.
 
@@ -89,7 +90,9 @@ def run_files(
     results: queue.SimpleQueue[CaseResult | BaseException | None] = queue.SimpleQueue()
     workers = [Worker(timeout_s) for _ in range(jobs)]
     threads = [
-        threading.Thread(target=_work, args=(worker, waiting, results, folder, forks), daemon=True)
+        threading.Thread(
+            target=_work, args=(worker, waiting, results, folder, forks, include_excluded), daemon=True
+        )
         for worker in workers
     ]
     for thread in threads:
@@ -104,8 +107,6 @@ def run_files(
                 raise result
             else:
                 report.add(result)
-                if progress is not None:
-                    progress(result)
     finally:
         for worker in workers:
             worker.stop()
@@ -120,6 +121,7 @@ def _work(
     results: queue.SimpleQueue[CaseResult | BaseException | None],
     folder: Path,
     forks: Sequence[str],
+    include_excluded: bool,
 ) -> None:
     try:
         while True:
@@ -128,9 +130,10 @@ def _work(
             except queue.Empty:
                 break
             label = path.relative_to(folder).as_posix().removeprefix("state_tests/")
-            if label in EXCLUDED:
+            excluded = None if include_excluded else reason_to_exclude(label)
+            if excluded is not None:
                 for fork in forks or FORKS:
-                    verdict = Verdict(Status.SKIPPED, f"excluded: {EXCLUDED[label]}")
+                    verdict = Verdict(Status.SKIPPED, f"excluded: {excluded}")
                     results.put(CaseResult(label, "", fork, verdict, 0.0))
                 continue
             for result in worker.run_file(path, label, forks):
@@ -165,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=DEFAULT_JOBS, help="worker processes")
     parser.add_argument("--timeout-s", type=float, default=DEFAULT_TIMEOUT_S, help="limit for one case")
     parser.add_argument("--match", default="", help="only files whose path contains this")
+    parser.add_argument("--include-excluded", action="store_true", help="run the files of excluded.py too")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args(arguments)
     folder: Path = options.dir
@@ -178,7 +182,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     report = run_files(
-        files, folder, forks=options.fork, jobs=max(1, options.jobs), timeout_s=options.timeout_s
+        files,
+        folder,
+        forks=options.fork,
+        jobs=max(1, options.jobs),
+        timeout_s=options.timeout_s,
+        include_excluded=options.include_excluded,
     )
     if options.json:
         print(json.dumps(report.as_json(), indent=1))

@@ -101,6 +101,16 @@ def test_files_run_in_workers_and_unreadable_ones_are_reported(tmp_path: Path) -
     assert dict(report.skip_reasons) == {"the archive holds only a git-lfs pointer": 1}
 
 
+def test_an_excluded_file_is_skipped_with_its_reason_unless_asked_for(tmp_path: Path) -> None:
+    write_file(tmp_path, "static/VMTests/vmPerformance/loopMul.json", json.loads(ONE_LOG.read_bytes()))
+    files = state_test_files(tmp_path)
+    left_out = run_files(files, tmp_path, forks=("Prague",), jobs=1)
+    assert left_out.counts["Prague"] == {Status.SKIPPED: 1}
+    assert [reason[:9] for reason in left_out.skip_reasons] == ["excluded:"]
+    asked_for = run_files(files, tmp_path, forks=("Prague",), jobs=1, include_excluded=True)
+    assert asked_for.counts["Prague"] == {Status.PASSED: 1}
+
+
 _SCRIPT = """
 import json, os, sys, time
 for line in sys.stdin:
