@@ -38,6 +38,22 @@ CHAIN_ID = DEV_CHAIN_ID
 ACCOUNTS = dev_accounts()
 GWEI = 10**9
 
+
+SENDER = "0x" + ACCOUNTS[0].address.hex()
+NOBODY = "0x" + "99" * 20
+UNKNOWN_HASH = "0x" + "ab" * 32
+
+
+def hexed(value: bytes) -> str:
+    """Bytes as the wire shows them."""
+    return "0x" + value.hex()
+
+
+def word(value: int) -> str:
+    """A 256-bit word as the wire shows it."""
+    return f"0x{value:064x}"
+
+
 EMIT_TOPIC = bytes(28) + b"emit"
 
 

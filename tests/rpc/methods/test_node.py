@@ -1,0 +1,60 @@
+"""Methods about the node itself, over a real socket."""
+
+from typing import Any
+
+import pytest
+
+from rpc.backend import SyncStatus
+from tests.rpc.dev_chain import (
+    FakeNode,
+)
+from tests.rpc.wire import Wire
+
+
+async def test_constant_and_simple_methods(wire: Wire, fake_node: FakeNode) -> None:
+    expected: dict[str, Any] = {
+        "web3_clientVersion": "aurigraph/test",
+        "net_version": "1337",
+        "net_listening": True,
+        "net_peerCount": "0x3",
+        "eth_chainId": "0x539",
+        "eth_syncing": False,
+        "eth_blockNumber": "0x5",
+        "eth_accounts": [],
+        "eth_coinbase": "0x" + "00" * 18 + "0c01",
+        "eth_blobBaseFee": "0x1",
+        "eth_baseFee": hex(fake_node.next_base_fee()),
+        "node_status": {"height": 5},
+        "node_validators": [{"name": "v0", "power": 1}],
+        "node_peers": [{"id": "a"}],
+        "rpc_modules": {"eth": "1.0", "net": "1.0", "node": "1.0", "rpc": "1.0", "web3": "1.0"},
+    }
+    for method, result in expected.items():
+        assert await wire.result(method) == result, method
+
+
+async def test_sha3(wire: Wire) -> None:
+    assert await wire.result("web3_sha3", "0x68656c6c6f20776f726c64") == (
+        "0x47173285a8d7341e5e972fc677286384f802f8ef42a5ec5f03bbfa254cb01fad"
+    )
+
+
+async def test_a_node_that_catches_up_says_how_far_it_is(wire: Wire, fake_node: FakeNode) -> None:
+    fake_node.sync_status = SyncStatus(1, 5, 90)
+
+    assert await wire.result("eth_syncing") == {
+        "startingBlock": "0x1",
+        "currentBlock": "0x5",
+        "highestBlock": "0x5a",
+    }
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["eth_fillTransaction", "anvil_nodeInfo", "engine_newPayloadV4", "personal_sign", "", "eth_CHAINID"],
+)
+async def test_what_is_not_offered_does_not_exist(wire: Wire, method: str) -> None:
+    assert await wire.error(method) == (
+        -32601,
+        f"the method {method} does not exist/is not available",
+    )
