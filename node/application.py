@@ -21,7 +21,7 @@ from consensus.codec import decode_commit
 from consensus.types import Commit
 from node.block_execution import BlockExecutor
 from node.chain_record import ChainRecord, HeadRecord, decode_chain_record, load_head_record
-from node.chain_rules import ChainConstants
+from node.chain_rules import ChainConstants, earliest_time_ms
 from node.config import ProductionSettings
 from node.payload import ConsensusRecord, encode_payload_parts
 from node.pool import TransactionPool
@@ -204,7 +204,7 @@ class ChainApplication:
         return self._executor.environment(head, record, beneficiary)
 
     def _next_time_ms(self, head: HeadRecord) -> int:
-        return max(head.parent.timestamp_ms + 1, self._wall_time_ms())
+        return max(earliest_time_ms(self.constants, head.parent), self._wall_time_ms())
 
     def _remember(self, head: HeadRecord, executed: ExecutedBlock) -> bool:
         if head is not self._head:

@@ -99,7 +99,7 @@ class BlockExecutor:
         payload = decode_payload(
             raw, self._constants.chain_id, self._constants.params.max_block_bytes, self._known
         )
-        check_record(head.parent, payload, latest_ms=latest_ms)
+        check_record(self._constants, head.parent, payload, latest_ms=latest_ms)
         last_commit = payload.record.last_commit
         if last_commit is not None:
             if head.validators is None:
@@ -126,7 +126,7 @@ class BlockExecutor:
                 raise InvalidPayload(
                     f"payload of block 0x{payload.block.hash.hex()}, another one was decided"
                 )
-            check_record(head.parent, payload, latest_ms=None)
+            check_record(self._constants, head.parent, payload, latest_ms=None)
             return self._execute(head, payload)
         except PeerError as error:
             raise InvariantViolation(

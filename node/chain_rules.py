@@ -6,7 +6,7 @@ cannot differ. Pure. Never executes transactions (vm.block) or verifies signatur
     parent_beacon_block_root  consensus root: validators, parameters, parent's commit, evidence, exact time
     prev_randao               keccak of a tag and the parent's commit; a proposer can bias it by choosing which
                               precommits to include, so contracts must not gamble on it
-    timestamp                 whole seconds of the record's milliseconds, which always grow
+    timestamp                 whole seconds of the record's milliseconds, which grow by at least the block interval
 """
 
 from __future__ import annotations
@@ -156,7 +156,15 @@ def make_header(
     )
 
 
-def check_record(parent: ParentBlock, payload: BlockPayload, *, latest_ms: int | None) -> None:
+def earliest_time_ms(constants: ChainConstants, parent: ParentBlock) -> int:
+    """The earliest time that the block after `parent` may carry: a proposer in a hurry must lie about the time,
+    and `check_record` bounds that lie."""
+    return parent.timestamp_ms + constants.params.block_interval_ms
+
+
+def check_record(
+    constants: ChainConstants, parent: ParentBlock, payload: BlockPayload, *, latest_ms: int | None
+) -> None:
     """The block's place and time. `latest_ms` bounds the time of a proposal; None for a decided block.
 
     Raises InvalidPayload.
@@ -166,9 +174,10 @@ def check_record(parent: ParentBlock, payload: BlockPayload, *, latest_ms: int |
         raise InvalidPayload(f"block {header.number} where {parent.header.number + 1} is next")
     if header.parent_hash != parent.header.hash:
         raise InvalidPayload(f"parent 0x{header.parent_hash.hex()} is not the head")
-    if record.timestamp_ms <= parent.timestamp_ms:
+    earliest_ms = earliest_time_ms(constants, parent)
+    if record.timestamp_ms < earliest_ms:
         raise InvalidPayload(
-            f"time {record.timestamp_ms} ms is not after its parent's {parent.timestamp_ms} ms"
+            f"time {record.timestamp_ms} ms is before parent plus block interval, {earliest_ms} ms"
         )
     if latest_ms is not None and record.timestamp_ms > latest_ms:
         raise InvalidPayload(f"time {record.timestamp_ms} ms is too far ahead of the clock")

@@ -162,6 +162,18 @@ async def test_a_time_out_of_bounds_is_refused(chain: HandDrivenChain, shift_ms:
         assert "ahead of the clock" in verdict.reason
 
 
+async def test_a_block_before_the_interval_is_over_is_refused(chain: HandDrivenChain) -> None:
+    await chain.decide()
+    height, _, raw = await chain.build()
+    payload = decoded(chain, raw)
+    record = dataclasses.replace(payload.record, timestamp_ms=payload.record.timestamp_ms - 1)
+    verdict = await chain.application.validate(
+        height, encode_payload(dataclasses.replace(payload, record=record))
+    )
+    assert not verdict.valid
+    assert "block interval" in verdict.reason
+
+
 @pytest.mark.parametrize("garbage", [b"", b"\x00", b"\x94\x01\xc4\x00\x90\xc4\x00", b"\xff" * 100])
 async def test_garbage_is_an_invalid_proposal(chain: HandDrivenChain, garbage: bytes) -> None:
     verdict = await chain.application.validate(1, garbage)
