@@ -28,14 +28,15 @@ def say(**message):
 
 
 async def echo_frames(stream):
+    """Answers one request of the node's protocol: status 0, then the same frame."""
     buffer = b""
-    while True:
-        while len(buffer) < 4 or len(buffer) < 4 + int.from_bytes(buffer[:4], "big"):
-            buffer += await stream.read(65536)
-        end = 4 + int.from_bytes(buffer[:4], "big")
-        # An answer of our request protocol: status 0, then the frame.
-        await stream.write(b"\0" + buffer[:end])
-        buffer = buffer[end:]
+    while len(buffer) < 4 or len(buffer) < 4 + int.from_bytes(buffer[:4], "big"):
+        chunk = await stream.read(65536)
+        if not chunk:
+            return
+        buffer += chunk
+    await stream.write(b"\0" + buffer)
+    await stream.close()
 
 
 async def fail(stream):

@@ -8,8 +8,8 @@ import pytest
 import trio
 
 from p2p.multiaddress import parse_address
-from tests.p2p.attacks import ATTACKS, KILLS_LIBP2P_0_8_1
-from tests.p2p.p2p_tools import DIRECT, PATIENCE_S, QUESTION, eventually, node, stock_host
+from tests.p2p.attacks import ATTACKS
+from tests.p2p.p2p_tools import DIRECT, PATIENCE_S, QUESTION, eventually, node
 
 GUARDED_HOST = Path(__file__).with_name("guarded_host.py")
 COUNTERS = "/test/counters/1"
@@ -88,20 +88,3 @@ async def test_the_victim_has_noticed_what_was_done_to_it(victim: Victim) -> Non
         "penalties",
     ):
         assert counters.get(event, 0) > 0, event
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", KILLS_LIBP2P_0_8_1)
-async def test_the_same_attack_ends_an_unguarded_host(name: str) -> None:
-    async with (
-        stock_host(validator_fails=name == "failing validator") as stock,
-        node(3, stock.address, listen="", redial_listed_max_s=60) as attacker,
-    ):
-        await eventually(lambda: attacker.peers())
-        await trio.sleep(0.1)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(ATTACKS[name], attacker, stock.peer_id, 0)
-            with trio.fail_after(PATIENCE_S):
-                while "died" not in await stock.next_message():
-                    pass
-            nursery.cancel_scope.cancel()
