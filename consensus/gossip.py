@@ -123,6 +123,11 @@ class Gossip:
             certificate.block_id,
         )
 
+    def proposed(self, at_round: int) -> Hash32 | None:
+        """The block proposed in a round near ours."""
+        kept = self._rounds.get(at_round)
+        return None if kept is None or kept.proposal is None else kept.proposal.block_id
+
     def polka_of(self, at_round: int, block_id: Hash32) -> PolkaCertificate | None:
         """The polka certificate of a round, if it is at hand."""
         if self._polka is not None and (self._polka.round, self._polka.block_id) == (at_round, block_id):

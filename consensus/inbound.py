@@ -32,7 +32,6 @@ from consensus.messages import (
     Status,
     SyncRequest,
     SyncResponse,
-    WireMessage,
 )
 from consensus.proposal_keeper import FUTURE_PROPOSAL_ROUNDS
 from consensus.proposer import ProposerSchedule
@@ -74,7 +73,9 @@ class Inbound:
         self._round = entered
         self._seen.clear()
 
-    def receive(self, raw: bytes, is_known: Callable[[WireMessage], bool]) -> Gossiped | None:
+    def receive(
+        self, raw: bytes, is_known: Callable[[PolkaCertificate | RoundCertificate], bool]
+    ) -> Gossiped | None:
         """The verified message in `raw`, or None if it is of no use now.
 
         `is_known` tells whether a certificate would bring nothing new, so that it need not be verified.

@@ -10,14 +10,18 @@ from collections.abc import Callable
 from typing import Final
 
 from chain.errors import InvariantViolation
-from consensus.ports import CommitJob, Job, Port
+from chain.types import Hash32
+from consensus.ports import BuildJob, CommitJob, Job, Port, ValidateJob
 
-MAX_WAITING: Final = 8
-"""Proposals of a few rounds and one synchronised block; more would be executed too late to matter."""
+MAX_WAITING: Final = 4
+"""The newest proposals and one synchronised block; older ones are asked for again when the line is empty."""
 
 
 class JobQueue:
-    """Jobs in order of arrival. A cancelled job stays `running` until the port says that it ended."""
+    """The newest job first, because the newest proposal matters most; builds before all, commits alone.
+
+    A cancelled job stays `running` until the port says that it ended.
+    """
 
     def __init__(self, port: Port) -> None:
         self.running: Job | None = None
@@ -25,15 +29,24 @@ class JobQueue:
         self._waiting: deque[Job] = deque()
         self._cancelled = False
 
-    def add(self, job: Job) -> bool:
-        """Run `job` as soon as those before it are done; False if too many wait or the same one is there."""
+    def add(self, job: Job) -> None:
+        """Run `job` once, as soon as possible; beyond the bound the oldest waiting one is forgotten."""
         if job in self._waiting or (job == self.running and not self._cancelled):
-            return False
-        if len(self._waiting) >= MAX_WAITING and not isinstance(job, CommitJob):
-            return False
-        self._waiting.append(job)
+            return
+        first_builds = isinstance(job, ValidateJob) and any(isinstance(j, BuildJob) for j in self._waiting)
+        self._waiting.insert(1 if first_builds else 0, job)
+        while len(self._waiting) > MAX_WAITING:
+            self._waiting.pop()
         self.start_next()
-        return True
+
+    def is_judging(self, block_id: Hash32) -> bool:
+        """Whether a copy of the block is being judged or waits for it."""
+        running = () if self.running is None or self._cancelled else (self.running,)
+        return any(isinstance(j, ValidateJob) and j.block_id == block_id for j in (*running, *self._waiting))
+
+    def is_idle(self) -> bool:
+        """Whether nothing runs or waits."""
+        return self.running is None and not self._waiting
 
     def drop_where(self, matches: Callable[[Job], bool]) -> None:
         """Forget waiting jobs that match, and cancel the running one if it does. Commits never match."""

@@ -20,8 +20,7 @@ from chain.errors import InvariantViolation, PeerError
 from chain.types import Address, Hash32
 from consensus import messages as m
 from consensus.application import BuiltBlock, ChainPosition, Validation
-from consensus.block_fetch import FETCH_TIMEOUT_S, BlockFetch
-from consensus.catch_up import REQUEST_TIMEOUT_S, CatchUp, FetchedBlock
+from consensus.catch_up import FetchedBlock
 from consensus.certificates import verify_commit
 from consensus.codec import encode_message
 from consensus.engine import Engine
@@ -29,10 +28,12 @@ from consensus.errors import InvalidMessage
 from consensus.gossip import Gossip
 from consensus.inbound import PAYLOAD_ENVELOPE_BYTES, HeightSets, Inbound
 from consensus.jobs import JobQueue
+from consensus.outgoing import Outgoing
 from consensus.own_messages import OwnMessages
 from consensus.pacing import round_0_delay_ms
 from consensus.params import ConsensusParams
 from consensus.payloads import Candidate
+from consensus.peer_requests import PeerRequests
 from consensus.ports import BuildJob, Clock, CommitJob, Job, Port, ValidateJob
 from consensus.recovery import SignerFinding, StartPlan, reconcile
 from consensus.signer import FileSigner
@@ -41,10 +42,10 @@ from consensus.timers import Timers
 from consensus.types import (
     Evidence,
     PolkaCertificate,
-    Proposal,
     RoundCertificate,
     SignedMessage,
     Step,
+    TimeoutKind,
     Vote,
 )
 from consensus.undecided_blocks import UndecidedBlocks
@@ -53,6 +54,8 @@ from consensus.wal import Wal
 MAX_EVIDENCE: Final = 64
 """Proofs of double signing kept for the operator and the block builder; one validator gives one per height."""
 HOUSEKEEPING_S: Final = 5.0
+VERDICT_WAIT_S: Final = 0.1
+"""How long the end of a propose step is put off at a time while its block is being judged."""
 SYNC_HOLD_S: Final = 0.25
 """How long round 0 is put off at a time while decided blocks are at hand."""
 
@@ -91,17 +94,18 @@ class Replica:
         self._wal = wal
         self._port = port
         self._clock = clock
-        self._own = OwnMessages(signer)
+        self._own = OwnMessages(signer, wal)
         self._engine = Engine(self._own.address)
         self._timers: Timers[_TimerKey] = Timers()
         self._jobs = JobQueue(port)
-        self._fetch = BlockFetch()
-        self._blocks = UndecidedBlocks(wal, self._jobs, self._fetch, self._engine.wanted_payloads)
+        self._requests = PeerRequests(port, params.max_block_bytes + PAYLOAD_ENVELOPE_BYTES)
+        self._catch_up = self._requests.catch_up
+        keep = self._engine.wanted_payloads
+        self._blocks = UndecidedBlocks(wal, self._jobs, self._requests.fetch, keep)
         self._gossip = Gossip(self._own.address)
-        self._catch_up = CatchUp()
-        self._requests: dict[int, tuple[bytes, m.SyncRequest | m.BlockRequest]] = {}
-        self._next_token = 0
+        self._outgoing = Outgoing(port, self._own, self._gossip, self._blocks)
         self._proposer: Address | None = None
+        self._held: tuple[m.TimeoutElapsed, float] | None = None
 
     # --- start and heights ---
 
@@ -149,9 +153,7 @@ class Replica:
         self._own.start_height()
         self._blocks.start_height(height)
         self._gossip.start_height(height, position.validators)
-        max_bytes = self._params.max_block_bytes
-        self._max_message_bytes = max_bytes + PAYLOAD_ENVELOPE_BYTES
-        self._inbound = Inbound(self._chain_id, max_bytes, self._sets)
+        self._inbound = Inbound(self._chain_id, self._params.max_block_bytes, self._sets)
         return m.StartHeight(
             height,
             position.validators,
@@ -242,7 +244,7 @@ class Replica:
     def on_message(self, peer: bytes, raw: bytes) -> None:
         """A message of a peer arrived. Never raises on what it says."""
         try:
-            message = self._inbound.receive(raw, self._is_known)
+            message = self._inbound.receive(raw, self._gossip.knows)
         except PeerError as fault:
             self._port.penalise(peer, str(fault))
             return
@@ -268,16 +270,8 @@ class Replica:
 
     def on_answer(self, token: int, raw: bytes | None) -> None:
         """The answer to `Port.request`, None if there is none."""
-        peer, request = self._requests.pop(token)
-        try:
-            if isinstance(request, m.SyncRequest):
-                self._catch_up.answered(raw, self._clock.monotonic_s(), self._height)
-            else:
-                payload = self._fetch.answered(request, raw, self._max_message_bytes)
-                if payload is not None and request.height == self._height:
-                    self._blocks.offer(self._height, request.block_id, Candidate(peer, payload))
-        except PeerError as fault:
-            self._port.penalise(peer, str(fault))
+        now_s = self._clock.monotonic_s()
+        self._requests.answered(token, raw, now_s, self._height, self._blocks.offer)
         self._pump()
 
     def on_job_done(self, result: JobResult) -> None:
@@ -299,6 +293,8 @@ class Replica:
             case _:
                 assert_never(job)
         self._jobs.start_next()
+        if self._jobs.is_idle() and not self._is_decided:
+            self._blocks.reconsider()
         self._pump()
 
     def on_transactions(self) -> None:
@@ -312,7 +308,8 @@ class Replica:
         while (key := self._timers.pop_due(now_s)) is not None:
             match key:
                 case m.TimeoutElapsed():
-                    self._feed(key)
+                    if not self._is_held(key, now_s):
+                        self._feed(key)
                 case _Wake.START_ROUND_0:
                     self._consider_round_0()
                 case _Wake.HOUSEKEEPING:
@@ -325,6 +322,24 @@ class Replica:
                 case _:
                     assert_never(key)
         self._pump()
+
+    def _is_held(self, elapsed: m.TimeoutElapsed, now_s: float) -> bool:
+        """Put off the end of the propose step while the proposal's block is being judged here.
+
+        Otherwise blocks that take longer to execute than the timeout halt the chain: each round ends before its
+        verdict. Timeouts are local, so this is safe; it is bounded by the longest timeout there is.
+        """
+        if elapsed.kind is not TimeoutKind.PROPOSE or elapsed.round != self._round:
+            return False
+        block_id = self._gossip.proposed(elapsed.round)
+        if block_id is None or not self._blocks.is_judging(block_id):
+            return False
+        if self._held is None or self._held[0] != elapsed:
+            self._held = (elapsed, now_s + self._params.timeout_cap_ms / 1000)
+        if now_s >= self._held[1]:
+            return False
+        self._timers.schedule(elapsed, now_s + VERDICT_WAIT_S)
+        return True
 
     def next_deadline_s(self) -> float | None:
         """When `advance` must be called, on the monotonic clock."""
@@ -341,14 +356,7 @@ class Replica:
         now_s = self._clock.monotonic_s()
         self._gossip.note_status(peer, status, now_s)
         self._catch_up.note_peer(peer, status.height)
-        for relayed in self._gossip.repair(peer, now_s):
-            if isinstance(relayed, Proposal):
-                polka = self._gossip.polka_of(relayed.pol_round, relayed.block_id)
-                raw = self._proposal_bytes(relayed, polka)
-                if raw is not None:
-                    self._port.send(peer, raw)
-            else:
-                self._port.send(peer, encode_message(relayed))
+        self._outgoing.repair(peer, now_s)
 
     def _on_proposal(self, peer: bytes, message: m.ProposalMessage) -> None:
         proposal = message.proposal
@@ -394,13 +402,8 @@ class Replica:
         if not self._is_decided:
             self._take_fetched(now_s)
         height = self._height + 1 if self._is_decided else self._height
-        ask = self._catch_up.next_request(now_s, height)
-        if ask is not None:
-            self._request(*ask, REQUEST_TIMEOUT_S)
-        for peer, block_request in self._fetch.requests(now_s, self._port.peers()):
-            self._request(peer, block_request, FETCH_TIMEOUT_S)
-        wakes = (self._catch_up.wake_at_s(height), self._fetch.wake_at_s())
-        at_s = min((wake for wake in wakes if wake is not None), default=None)
+        self._requests.send_due(now_s, height)
+        at_s = self._requests.wake_at_s(height)
         if at_s is not None:
             self._timers.schedule(_Wake.PUMP, at_s)
 
@@ -442,27 +445,28 @@ class Replica:
         self._port.penalise(fetched.peer, reason)
         self._catch_up.reject(self._height, now_s)
 
-    def _request(self, peer: bytes, request: m.SyncRequest | m.BlockRequest, timeout_s: float) -> None:
-        self._next_token += 1
-        self._requests[self._next_token] = (peer, request)
-        self._port.request(self._next_token, peer, encode_message(request), timeout_s)
-
     # --- effects ---
 
     def _feed(self, received: m.Input) -> None:
         self._run_all(self._engine.handle(received))
 
     def _run_all(self, effects: Iterable[m.Effect]) -> None:
-        """Run effects in order; answers to them go in after the whole list, in order."""
-        answers: deque[m.Input] = deque()
+        """Run effects in order; answers to them go in after the whole list, in order.
+
+        Signing waits until its answer is next, so that the log has own messages in the order of the engine.
+        """
+        answers: deque[m.Input | m.Sign] = deque()
         while True:
             for effect in effects:
-                answer = self._run(effect)
+                answer = effect if isinstance(effect, m.Sign) else self._run(effect)
                 if answer is not None:
                     answers.append(answer)
             if not answers:
                 return
-            effects = self._engine.handle(answers.popleft())
+            first = answers.popleft()
+            effects = self._engine.handle(
+                self._own.sign(first.message) if isinstance(first, m.Sign) else first
+            )
 
     def _run(self, effect: m.Effect) -> m.Input | None:
         """Do what the engine asks; gives the answer if it is known at once."""
@@ -472,11 +476,13 @@ class Replica:
             case m.PersistBlock():
                 self._blocks.log(effect.block_id)
             case m.Sign():
-                return self._own.sign(effect.message)
+                raise InvariantViolation("signing is an answer, not an effect to run")
             case m.Broadcast():
-                self._broadcast(effect.message)
+                # While blocks are being fetched, a status changes too fast to tell anybody anything.
+                if not (isinstance(effect.message, m.Status) and self._catch_up.is_working(self._height)):
+                    self._outgoing.broadcast(effect.message)
             case m.BroadcastProposal() | m.Restream():
-                self._send_proposal(effect)
+                self._outgoing.propose(effect)
             case m.ScheduleTimeout():
                 elapsed = m.TimeoutElapsed(effect.kind, effect.height, effect.round)
                 self._timers.schedule(elapsed, self._clock.monotonic_s() + effect.duration_ms / 1000)
@@ -504,42 +510,10 @@ class Replica:
         return None
 
     def _persist(self, effect: m.Persist) -> None:
-        self._wal.append(effect.entry, sync=effect.sync)
-        if isinstance(effect.entry, m.OwnSigned) and effect.sync:
-            self._own.logged(effect.entry.message)
-
-    def _broadcast(self, message: Vote | PolkaCertificate | RoundCertificate | m.Status) -> None:
-        match message:
-            case Vote():
-                self._own.require_durable(message)
-                self._gossip.note_vote(message)
-            case PolkaCertificate():
-                self._gossip.note_polka(message)
-            case RoundCertificate():
-                self._gossip.note_round_certificate(message)
-            case m.Status():
-                if self._catch_up.is_working(message.height):
-                    return  # tells nobody anything: it changes with the next block
-            case _:
-                assert_never(message)
-        self._port.broadcast(encode_message(message))
-
-    def _send_proposal(self, effect: m.BroadcastProposal | m.Restream) -> None:
-        self._own.require_durable(effect.proposal)
-        self._gossip.note_proposal(effect.proposal)
-        raw = self._proposal_bytes(effect.proposal, effect.polka_certificate)
-        if raw is None:
-            raise InvariantViolation("proposed a block whose payload is gone")
-        if isinstance(effect, m.BroadcastProposal):
-            self._port.broadcast(raw)
-            return
-        for peer in self._port.peers():
-            if self._gossip.lacks_proposal(peer):
-                self._port.send(peer, raw)
-
-    def _proposal_bytes(self, proposal: Proposal, polka: PolkaCertificate | None) -> bytes | None:
-        payload = self._blocks.payload(proposal.block_id)
-        return None if payload is None else encode_message(m.ProposalMessage(proposal, payload, polka))
+        if isinstance(effect.entry, m.OwnSigned):
+            self._own.persist(effect.entry)
+        else:
+            self._wal.append(effect.entry, sync=effect.sync)
 
     def _cancel_timeouts(self, effect: m.CancelTimeouts) -> None:
         before = (effect.height, effect.round)
@@ -573,11 +547,6 @@ class Replica:
         self._timers.cancel(_Wake.START_ROUND_0)
         self._jobs.drop_where(lambda _: True)
         self._jobs.add(CommitJob(payload, effect.commit))
-
-    def _is_known(self, message: m.WireMessage) -> bool:
-        if isinstance(message, PolkaCertificate | RoundCertificate):
-            return self._gossip.knows(message)
-        return False
 
     # --- for people ---
 

@@ -13,6 +13,11 @@ n-1, is the newest), or it was becoming n, whose signature nobody has seen: fall
 forgets nothing that was released. What remains is a slot that rots later, after its signature was released;
 for that the write-ahead log keeps every own message, and recovery raises the guard to the newest of them
 (`observe`) before anything new is signed. Two unreadable slots cannot come from one crash: refuse to start.
+
+**Log first, then record.** The log learns of a signed message before the record does. In the other order a crash
+in between leaves a record that the log does not lead to; the restarted node would be refused its vote in that
+round, and if that happened to more than 1/3 of the power at once (a power cut in the room), the round could never
+end. In this order the log leads to the message again, and `observe` brings the record up to it.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ import secrets
 import stat
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -283,13 +289,19 @@ class FileSigner:
         """Make the missing state of a key that has never signed."""
         self._state = SignerState.create(self._directory, self._state_name, self.address)
 
-    def sign(self, message: SignedMessage) -> SignedMessage:
-        """The message with a signature that is recorded durably. Raises DoubleSignRefused."""
+    def sign(
+        self, message: SignedMessage, log: Callable[[SignedMessage], None] = lambda _: None
+    ) -> SignedMessage:
+        """The message with a signature that is recorded durably. Raises DoubleSignRefused.
+
+        `log` gets a newly signed message before it is recorded, to make it durable in the write-ahead log.
+        """
         unsigned = sign_bytes(self._chain_id, message)
         place = place_of(message)
         signature = judge(self._opened().last, place, unsigned)
         if signature is None:
             signature = self._key.sign_compact(keccak256(unsigned))
+            log(message.signed(signature))
             self._record(place, unsigned, signature)
         return message.signed(signature)
 

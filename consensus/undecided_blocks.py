@@ -107,6 +107,15 @@ class UndecidedBlocks:
             self._rejected[job.block_id] = self._rejected.get(job.block_id, 0) + 1
         return self._answer(job.block_id) if job.block_id in self._wanted else None
 
+    def reconsider(self) -> None:
+        """The application is idle: judge what the engine waits for and what fell out of the line."""
+        for block_id in list(self._wanted):
+            self._judge_copy(block_id)
+
+    def is_judging(self, block_id: Hash32) -> bool:
+        """Whether a verdict is under way."""
+        return block_id not in self._verdicts and self._jobs.is_judging(block_id)
+
     def _answer(self, block_id: Hash32) -> BlockReady | None:
         verdict = self._verdicts.get(block_id)
         if verdict is None:

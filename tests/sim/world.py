@@ -125,6 +125,12 @@ class World:
 
     # --- views ---
 
+    def add_node(self, chain: HashChain, key_index: int | None = None) -> Node:
+        """A further machine; with a `key_index` of another one it is that one's twin."""
+        node = Node(self, len(self.nodes), chain, key_index)
+        self.nodes.append(node)
+        return node
+
     def heights(self) -> list[int]:
         return [len(node.chain.blocks) for node in self.nodes]
 
@@ -147,6 +153,8 @@ class Node:
         self.skew_ms = 0
         self.job_s: tuple[float, float] = (0.001, 0.02)
         self.carries_transactions = True
+        self.builds_invalid = False
+        self.tamper: Callable[[SyncResponse], SyncResponse] | None = None
         self.replica: Replica | None = None
         self._life = 0
         self._job_cancelled = False
@@ -172,8 +180,8 @@ class Node:
         )
         self.replica.start(self.chain.position())
 
-    def crash(self, *, power: bool, restart_s: float) -> None:
-        """Kill the process; with `power` the disk forgets what was not synced."""
+    def crash(self, *, power: bool, restart_s: float | None) -> None:
+        """Kill the process; with `power` the disk forgets what was not synced. None: it stays down."""
         self.replica = None
         self._life += 1
         self.world.counters.crashes += 1
@@ -181,7 +189,8 @@ class Node:
         self.disk.cut_in = None
         if power:
             self.disk.power_cut(self.world.random)
-        self.world.after(restart_s, self.boot)
+        if restart_s is not None:
+            self.world.after(restart_s, self.boot)
 
     def act(self, what: str, action: Callable[[], object]) -> None:
         """Run one event of the process; a power cut in the middle of it ends the process."""
@@ -301,7 +310,8 @@ class Node:
     def _build(self, height: int) -> BuiltBlock:
         # A restarted proposer builds another block than before: only the guard keeps it from proposing twice.
         self._filler += 1
-        return self.chain.build(height, self.wall_ms(), b"%d/%d" % (self.index, self._filler))
+        filler = b"%d/%d" % (self.index, self._filler) + (b"invalid" if self.builds_invalid else b"")
+        return self.chain.build(height, self.wall_ms(), filler)
 
     def serve(self, raw: bytes) -> bytes | None:
         """Answer a request of a peer; None if this node is down or refuses."""
@@ -316,7 +326,8 @@ class Node:
         assert isinstance(request, SyncRequest)
         found = self.chain.certified(request.start, min(request.count, BLOCKS_PER_REQUEST), RESPONSE_BYTES)
         blocks = tuple(SyncedBlock(payload, commit) for payload, commit in found)
-        return encode_message(SyncResponse(len(self.chain.blocks), blocks))
+        response = SyncResponse(len(self.chain.blocks), blocks)
+        return encode_message(response if self.tamper is None else self.tamper(response))
 
     # --- inside ---
 
