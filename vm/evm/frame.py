@@ -1,7 +1,7 @@
 """One running piece of bytecode: py-evm's computation, attached to our state and gas.
 
 Owns the frame's gas counter, memory growth and program counter, and the hooks through which py-evm's
-instructions write logs. Stack, memory and most instructions are py-evm's.
+instructions write logs. Most instructions are py-evm's.
 Never does: call, create or undo; those instructions are in vm/evm/instructions.py.
 Specification: yellow paper section 9; py-evm 0.12.1b1, eth.vm.computation.BaseComputation.
 """
@@ -12,14 +12,14 @@ from typing import Any
 
 from eth.exceptions import OutOfGas
 from eth.vm.forks.prague.computation import PragueComputation
-from eth.vm.memory import Memory
-from eth.vm.stack import Stack
 
+from chain.errors import InvariantViolation
 from chain.receipt import Log
 from chain.types import Address, Hash32
 from vm.context import ExecutionContext
 from vm.evm.code import Code
 from vm.evm.host import FrameMessage, StateView
+from vm.evm.stack import Stack
 
 MEMORY_WORD = 3
 MEMORY_QUADRATIC_DENOMINATOR = 512
@@ -35,6 +35,7 @@ class EvmFrame(PragueComputation):
     are replaced here, and warm the coinbase in every frame, which belongs to the transaction (EIP-3651)."""
 
     state: Any
+    _memory: Any
     msg: Any
     code: Any
     transaction_context: Any
@@ -51,15 +52,13 @@ class EvmFrame(PragueComputation):
         self.gas_left = gas
         self.return_data = b""
         self.output_bytes = b""
-        self._memory = Memory()
-        stack = self._stack = Stack()
+        self.memory = self._memory = bytearray()  # the second name is the one that MSIZE reads
+        stack = Stack()
+        self.stack = stack.values
         # py-evm looks these up lazily through descriptors; bound at once they are plain attributes.
         self.stack_pop_ints = stack.pop_ints
-        self.stack_pop_bytes = stack.pop_bytes
-        self.stack_pop_any = stack.pop_any
         self.stack_pop1_int = stack.pop1_int
         self.stack_pop1_bytes = stack.pop1_bytes
-        self.stack_pop1_any = stack.pop1_any
         self.stack_push_int = stack.push_int
         self.stack_push_bytes = stack.push_bytes
 
@@ -87,13 +86,28 @@ class EvmFrame(PragueComputation):
         """Charges for and grows memory to hold `size` bytes at `start_position`; nothing for no bytes."""
         if not size:
             return
-        memory = self._memory
+        memory = self.memory
         before = len(memory)
         end = start_position + size
         if end <= before:
             return
-        self.charge(memory_cost((end + 31) >> 5) - memory_cost(before >> 5))
-        memory.extend(start_position, size)
+        words = (end + 31) >> 5
+        self.charge(memory_cost(words) - memory_cost(before >> 5))
+        memory.extend(bytes(words * 32 - before))
+
+    def memory_read_bytes(self, start_position: int, size: int) -> bytes:
+        return bytes(self.memory[start_position : start_position + size])
+
+    def memory_write(self, start_position: int, size: int, value: bytes) -> None:
+        """Writes `value`, which is `size` bytes long, where `extend_memory` has made room."""
+        if size != len(value):
+            raise InvariantViolation(f"memory write of {len(value)} bytes into {size}")
+        if size:
+            self.memory[start_position : start_position + size] = value
+
+    def memory_copy(self, destination: int, source: int, length: int) -> Any:
+        if length:
+            self.memory[destination : destination + length] = self.memory[source : source + length]
 
     # -- results
 

@@ -283,6 +283,27 @@ def tstore(frame: EvmFrame) -> None:
     frame.world.set_transient(frame.msg.storage_address, slot, value)
 
 
+# --- memory
+
+
+def mload(frame: EvmFrame) -> None:
+    start = frame.stack_pop1_int()
+    frame.extend_memory(start, 32)
+    frame.stack.append(int.from_bytes(frame.memory[start : start + 32], "big"))
+
+
+def mstore(frame: EvmFrame) -> None:
+    start, value = frame.stack_pop_ints(2)
+    frame.extend_memory(start, 32)
+    frame.memory[start : start + 32] = value.to_bytes(32, "big")
+
+
+def mstore8(frame: EvmFrame) -> None:
+    start, value = frame.stack_pop_ints(2)
+    frame.extend_memory(start, 1)
+    frame.memory[start] = value & 0xFF
+
+
 # --- flow and hashing
 
 

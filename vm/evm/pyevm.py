@@ -22,6 +22,7 @@ from eth.exceptions import (
     VMError,
     WriteProtection,
 )
+from eth_utils.exceptions import ValidationError
 
 from vm.evm.frame import EvmFrame
 from vm.evm.host import FrameMessage, state_view
@@ -82,6 +83,10 @@ class PyEvmEngine:
             return Outcome(Status.REVERT, frame.gas_left, frame.output_bytes, "execution reverted")
         except VMError as error:
             return Outcome(Status.FAILURE, 0, error=_error_text(error))
+        except ValidationError as error:
+            # py-evm's instructions validate operands that code chooses. Fuzzing found no code that gets here,
+            # but if there is one it must fail its frame, the same on every node, rather than stop the chain.
+            return Outcome(Status.FAILURE, 0, error=f"invalid operand: {error}")
 
 
 def _error_text(error: VMError) -> str:

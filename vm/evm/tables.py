@@ -1,7 +1,7 @@
 """Opcode -> (base gas, function), for each rule set.
 
 Owns the choice of the function for each opcode: py-evm's, or ours where the instruction meets the state, the
-call path or the code (vm/evm/instructions.py).
+call path, memory or the code (vm/evm/instructions.py), or only moves stack items (vm/evm/stack.py).
 Never does: change prices of py-evm's instructions.
 Specification: yellow paper appendix H; EIP-7569 (Cancun) and EIP-7600 (Prague: no new instruction).
 """
@@ -16,6 +16,7 @@ from eth.vm.forks.prague.computation import PragueComputation
 
 from chain.errors import InvariantViolation
 from vm.evm import instructions as own
+from vm.evm import stack
 from vm.evm.frame import EvmFrame
 from vm.forks import Fork
 
@@ -25,7 +26,16 @@ InstructionTable: TypeAlias = tuple[Instruction, ...]
 OPCODES = 256
 
 _OWN: Mapping[int, Instruction] = {
+    0x50: (2, stack.pop),
+    0x5B: (1, stack.jumpdest),
+    0x5F: (2, stack.push0),
+    **{0x5F + size: (3, stack.push(size)) for size in range(1, 33)},
+    **{0x7F + position: (3, stack.duplicate(position)) for position in range(1, 17)},
+    **{0x8F + position: (3, stack.swap(position)) for position in range(1, 17)},
     0x20: (30, own.keccak),
+    0x51: (3, own.mload),
+    0x52: (3, own.mstore),
+    0x53: (3, own.mstore8),
     0x54: (0, own.sload),
     0x55: (0, own.sstore),
     0x56: (8, own.jump),
