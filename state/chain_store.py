@@ -87,11 +87,11 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class StoreLimits:
-    """Bounds of the caches. The memory behind the defaults is about 250 MB when all are full."""
+    """Bounds of the caches. The memory behind the defaults is about 260 MB when all are full."""
 
-    cached_accounts: int = 131_072  # about 450 bytes each
-    cached_slots: int = 262_144  # about 300 bytes each
-    cached_trie_nodes: int = 65_536  # about 1.3 kB each
+    cached_accounts: int = 131_072  # about 290 bytes each, 430 for contracts
+    cached_slots: int = 262_144  # about 260 bytes each
+    cached_trie_nodes: int = 131_072  # about 650 bytes each; three accounts make one node
     code_bytes: int = 16 * 2**20
     header_bytes: int = 4 * 2**20
     block_bytes: int = 32 * 2**20

@@ -42,6 +42,7 @@ class WorldState:
         "_accounts",
         "_base_accounts",
         "_base_storage",
+        "_before_wipe",
         "_codes",
         "_counters",
         "_created",
@@ -70,7 +71,8 @@ class WorldState:
 
     def _reset_transaction(self) -> None:
         self._journal = []
-        self._originals: dict[tuple[Address, int], int] = {}
+        self._originals: dict[tuple[Address, int], int] = {}  # of slots that were written
+        self._before_wipe: dict[Address, tuple[dict[int, int], bool]] = {}
         self._transient: dict[tuple[Address, int], int] = {}
         self._warm_addresses: dict[Address, None] = {}
         self._warm_slots: dict[tuple[Address, int], None] = {}
@@ -223,6 +225,9 @@ class WorldState:
     # --- storage ----------------------------------------------------------------------------------
 
     def _wipe(self, address: Address) -> None:
+        # What get_original_storage needs if this happens within a transaction. Stays through a revert, because the
+        # first wipe of a transaction knows the values from its begin either way.
+        self._before_wipe.setdefault(address, (self._storage.get(address, {}), address in self._wiped))
         journal = self._journal
         journal.append((self._storage, address, self._storage.get(address, _ABSENT)))
         self._storage[address] = {}
@@ -254,7 +259,18 @@ class WorldState:
     def get_original_storage(self, address: Address, slot: int) -> int:
         """Value of the slot when the transaction began (EIP-2200)."""
         original = self._originals.get((address, slot))
-        return original if original is not None else self.get_storage(address, slot)
+        return original if original is not None else self._unwritten_storage(address, slot)
+
+    def _unwritten_storage(self, address: Address, slot: int) -> int:
+        """Value when the transaction began, of a slot that it has not written."""
+        before = self._before_wipe.get(address)
+        if before is None:
+            return self.get_storage(address, slot)
+        slots, was_wiped = before
+        value = slots.get(slot)
+        if value is not None:
+            return value
+        return 0 if was_wiped else self._reader.storage(address, slot)
 
     def set_storage(self, address: Address, slot: int, value: int) -> None:
         """Write the slot; 0 clears it. `value` is below 2**256."""
@@ -264,7 +280,9 @@ class WorldState:
         except KeyError:
             previous = self._load_slot(address, slot)
             slots = self._storage[address]
-        self._originals.setdefault((address, slot), previous)
+        key = (address, slot)
+        if key not in self._originals:
+            self._originals[key] = self._unwritten_storage(address, slot) if self._before_wipe else previous
         self._journal.append((slots, slot, previous))
         slots[slot] = value
 
@@ -388,6 +406,7 @@ class WorldState:
                 self.delete(address)
         self._journal = []
         self._originals = {}
+        self._before_wipe = {}
 
     def changes(self) -> StateChanges:
         """What differs from the reader's state now. Writes that ended where they began are left out."""

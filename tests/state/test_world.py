@@ -117,6 +117,12 @@ class WorldAgainstModel(RuleBasedStateMachine):
     def set_storage(self, address: Address, slot: int, value: int) -> None:
         self.world.set_storage(address, slot, value)
         self.model.storage[address, slot] = value
+        assert self.world.get_original_storage(address, slot) == self.at_start.get((address, slot), 0)
+
+    @rule(address=addresses)
+    def delete(self, address: Address) -> None:
+        self.world.delete(address)
+        self.model.remove(address)
 
     @rule(address=addresses, slot=slots)
     def read_storage(self, address: Address, slot: int) -> None:
@@ -187,14 +193,6 @@ class WorldAgainstModel(RuleBasedStateMachine):
         self.model = Model(model.accounts, model.storage, model.wiped)
         self.at_start = copy.deepcopy(model.storage)
         self.snapshots = []
-
-    @rule(address=addresses)
-    def delete_between_transactions(self, address: Address) -> None:
-        self.next_transaction()
-        self.world.delete(address)
-        self.world.begin_transaction()
-        self.model.remove(address)
-        self.at_start = copy.deepcopy(self.model.storage)
 
     @invariant()
     def accounts_agree(self) -> None:
@@ -271,7 +269,7 @@ def applied_storage(changes: StateChanges) -> dict[tuple[Address, int], int]:
 
 
 TestWorldAgainstModel = WorldAgainstModel.TestCase
-TestWorldAgainstModel.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestWorldAgainstModel.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 
 
 @pytest.fixture
@@ -304,6 +302,27 @@ def test_original_storage_is_that_of_the_transaction_not_of_the_block(world: Wor
     world.set_storage(CONTRACT, 0, 30)
     assert world.get_original_storage(CONTRACT, 0) == 20
     assert world.get_storage(CONTRACT, 0) == 30
+
+
+def test_original_storage_is_not_the_value_before_the_last_write(world: WorldState) -> None:
+    world.set_storage(CONTRACT, 0, 20)
+    world.set_storage(CONTRACT, 0, 30)
+    assert world.get_original_storage(CONTRACT, 0) == 10
+
+
+@pytest.mark.parametrize("read_before", [False, True])
+def test_original_storage_outlives_a_deletion_and_its_revert(world: WorldState, read_before: bool) -> None:
+    if read_before:
+        world.get_storage(CONTRACT, 0)
+    mark = world.snapshot()
+    world.delete(CONTRACT)
+    assert (world.get_storage(CONTRACT, 0), world.get_original_storage(CONTRACT, 0)) == (0, 10)
+    world.set_storage(CONTRACT, 0, 5)
+    assert world.get_original_storage(CONTRACT, 0) == 10
+    world.revert(mark)
+    assert (world.get_storage(CONTRACT, 0), world.get_original_storage(CONTRACT, 0)) == (10, 10)
+    world.set_storage(CONTRACT, 1, 5)
+    assert world.get_original_storage(CONTRACT, 1) == 11
 
 
 def test_a_revert_keeps_the_original_of_a_slot(world: WorldState) -> None:
