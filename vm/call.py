@@ -155,6 +155,8 @@ def _run_creation(context: ExecutionContext, message: Message) -> Outcome:
     address = message.target
     if message.is_static:
         return Outcome(Status.FAILURE, 0, error=WRITE_PROTECTION)
+    if world.get_balance(message.caller) < message.value:
+        return Outcome(Status.FAILURE, message.gas, error=INSUFFICIENT_BALANCE)
     world.warm_address(address)
     # EIP-7610: storage without code and nonce exists only for accounts older than EIP-161.
     if world.account_has_code_or_nonce(address) or world.has_storage(address):

@@ -14,6 +14,7 @@ from chain.types import Address, Hash32, checksum_address
 from state.account import EMPTY_ACCOUNT, MAX_BALANCE, MAX_NONCE, Account
 from state.reader import StateReader
 from vm.errors import InvalidCallRequest
+from vm.gas import UINT256_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,9 @@ def check_overrides(overrides: Mapping[Address, AccountOverride]) -> None:
             raise InvalidCallRequest(f"account {checksum_address(address)}: balance out of range")
         if override.nonce is not None and not 0 <= override.nonce <= MAX_NONCE:
             raise InvalidCallRequest(f"account {checksum_address(address)}: nonce out of range")
+        slots = override.state or override.state_diff or {}
+        if not all(0 <= number < UINT256_LIMIT for entry in slots.items() for number in entry):
+            raise InvalidCallRequest(f"account {checksum_address(address)}: slot or value out of range")
 
 
 class OverriddenReader:

@@ -241,7 +241,12 @@ def test_contradicting_overrides_are_refused() -> None:
     both = {CONTRACT: AccountOverride(state={}, state_diff={})}
     with pytest.raises(InvalidCallRequest, match="has both 'state' and 'stateDiff'"):
         simulate(contract(b""), overrides=both)
-    for wrong in (AccountOverride(balance=2**256), AccountOverride(nonce=2**64)):
+    for wrong in (
+        AccountOverride(balance=2**256),
+        AccountOverride(nonce=2**64),
+        AccountOverride(state={2**256: 1}),
+        AccountOverride(state_diff={1: 2**256}),
+    ):
         with pytest.raises(InvalidCallRequest):
             simulate(contract(b""), overrides={CONTRACT: wrong})
 
