@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from chain.types import Address, Hash32
 from consensus.messages import SyncedBlock, SyncResponse
 from consensus.params import ConsensusParams
 from consensus.types import BlockIdFlag, Step
@@ -234,6 +233,21 @@ def test_empty_blocks_come_as_the_policy_says(interval_ms: int | None, expected:
     run_to(world, height + 10, within_s=6)
 
 
+@pytest.mark.parametrize(("validate_s", "height", "within_s"), [(3.0, 6, 30), (15.0, 2, 600)])
+def test_blocks_that_take_longer_to_judge_than_the_proposal_timeout_are_decided(
+    validate_s: float, height: int, within_s: float
+) -> None:
+    """3 s is three times the timeout, 15 s is above the longest one: then a block is proposed again, judged."""
+    world = network(4, params=ConsensusParams(block_interval_ms=1000))
+    for node in world.nodes:
+        node.validate_s = validate_s
+        node.rebuilds_same = True
+        node.boot()
+    run_to(world, height, within_s=within_s)
+    if validate_s == 3.0:
+        assert all(commit.round == 0 for _, commit in world.nodes[0].chain.blocks)
+
+
 def test_a_commit_that_the_others_know_reaches_a_node_that_lost_every_precommit() -> None:
     world = network(4)
     world.links.cut = {(i, 3) for i in range(3)}
@@ -242,4 +256,3 @@ def test_a_commit_that_the_others_know_reaches_a_node_that_lost_every_precommit(
     run_to(world, 5, within_s=60, nodes=[0, 1, 2])
     world.links.cut = set()
     run_to(world, max(world.heights()), within_s=5)
-    assert {type(a) for a in world.checker.evidence_against} <= {Address, Hash32, bytes}

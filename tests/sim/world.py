@@ -15,6 +15,7 @@ from random import Random
 from typing import Final
 
 from chain.errors import PeerError
+from chain.types import Hash32
 from consensus.application import BuiltBlock
 from consensus.catch_up import BLOCKS_PER_REQUEST, RESPONSE_BYTES
 from consensus.codec import decode_message, encode_message
@@ -25,7 +26,7 @@ from consensus.replica import JobResult, Replica
 from consensus.signer import FileSigner
 from consensus.validator_set import ValidatorSet
 from consensus.wal import Wal
-from tests.sim.chain import HashChain, key_of
+from tests.sim.chain import HashChain, block_id_of, key_of
 from tests.sim.checker import Checker
 from tests.sim.disk import PowerCut, SimDisk
 
@@ -152,6 +153,11 @@ class Node:
         self.is_follower = False
         self.skew_ms = 0
         self.job_s: tuple[float, float] = (0.001, 0.02)
+        self.validate_s: float | None = None
+        self.rebuilds_same = False
+        self._built: BuiltBlock | None = None
+        self._built_height = 0
+        self._judged: set[Hash32] = set()
         self.carries_transactions = True
         self.builds_invalid = False
         self.tamper: Callable[[SyncResponse], SyncResponse] | None = None
@@ -288,7 +294,11 @@ class Node:
             # A second event: a crash may come after the database wrote and before consensus hears of it.
             self.world.after(0.0005, lambda: done(result))
 
-        self.world.after(self.world.random.uniform(*self.job_s), work)
+        duration_s = self.world.random.uniform(*self.job_s)
+        if isinstance(job, ValidateJob) and self.validate_s is not None:
+            # Like the real thing, an outcome that is remembered is there at once.
+            duration_s = 0.001 if block_id_of(job.payload) in self._judged else self.validate_s
+        self.world.after(duration_s, work)
 
     def cancel_job(self) -> None:
         self._job_cancelled = True
@@ -300,6 +310,7 @@ class Node:
             case BuildJob():
                 return self._build(job.height)
             case ValidateJob():
+                self._judged.add(block_id_of(job.payload))
                 return self.chain.validate(job.height, job.payload)
             case CommitJob():
                 position = self.chain.commit(job.payload, job.commit)
@@ -310,8 +321,12 @@ class Node:
     def _build(self, height: int) -> BuiltBlock:
         # A restarted proposer builds another block than before: only the guard keeps it from proposing twice.
         self._filler += 1
+        if self.rebuilds_same and self._built is not None and self._built_height == height:
+            return self._built
         filler = b"%d/%d" % (self.index, self._filler) + (b"invalid" if self.builds_invalid else b"")
-        return self.chain.build(height, self.wall_ms(), filler)
+        self._built = self.chain.build(height, self.wall_ms(), filler)
+        self._built_height = height
+        return self._built
 
     def serve(self, raw: bytes) -> bytes | None:
         """Answer a request of a peer; None if this node is down or refuses."""
