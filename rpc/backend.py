@@ -52,7 +52,9 @@ class ChainBackend(Protocol):
     """The committed chain. Every block it returns is final."""
 
     @property
-    def chain_id(self) -> int: ...
+    def chain_id(self) -> int:
+        """EIP-155 chain id; never changes."""
+        ...
 
     @property
     def client_version(self) -> str:
@@ -118,7 +120,9 @@ class PoolBackend(Protocol):
         """The next nonce: the account's, plus its pooled transactions that follow without a gap."""
         ...
 
-    def get(self, transaction_hash: Hash32) -> RecoveredTransaction | None: ...
+    def get(self, transaction_hash: Hash32) -> RecoveredTransaction | None:
+        """A transaction of the pool; None when it is not (or no longer) there."""
+        ...
 
     def minimum_tip(self) -> int:
         """The lowest priority fee the pool accepts, wei per gas; floor of the suggested tips."""
@@ -128,9 +132,13 @@ class PoolBackend(Protocol):
 class NodeBackend(Protocol):
     """The running node: health, and the facts behind the `node_` namespace and net_*."""
 
-    def health(self) -> Health: ...
+    def health(self) -> Health:
+        """What the /health pages answer."""
+        ...
 
-    def peer_count(self) -> int: ...
+    def peer_count(self) -> int:
+        """Connected nodes."""
+        ...
 
     def is_listening(self) -> bool:
         """True: other nodes can connect to this one."""

@@ -28,7 +28,10 @@ from rpc.heavy import HeavyCalls
 from rpc.method import Method, bind
 
 MAX_JSON_VALUES = 100_000
-"""Commas and brackets of one request: 5 MB of `[],[],…` would become 100 MB of objects and hold the loop."""
+SPARE_JSON_VALUES = 1_000
+MIN_BYTES_PER_JSON_VALUE = 6
+"""Commas and brackets that a request may hold: the first number, and no more than one for each 6 bytes beyond
+the second. Calls have one for each 10 bytes or more; 100 kB of `[],[],…` would cost 20 ms and 2 MB of objects."""
 
 UNCHARGED_REPLY_BYTES = 65_536
 """A batch whose replies are longer is charged to the budget that all batches share."""
@@ -89,7 +92,7 @@ class Dispatcher:
 
     async def handle(self, body: bytes) -> bytes | None:
         """The reply to a request or batch as JSON; None when there is nothing to answer."""
-        if len(body) > MAX_JSON_VALUES and _count_values(body) > MAX_JSON_VALUES:
+        if len(body) > SPARE_JSON_VALUES and _holds_too_many_values(body):
             return _error_reply(_NULL, RpcFault.REQUEST_TOO_COMPLEX.error())
         try:
             call = _decode_call(body)
@@ -220,6 +223,7 @@ class _Batch:
         self._until = trio.current_time() + dispatcher._handler_timeout_s
 
     async def run(self) -> bytes | None:
+        """The replies as one JSON array; None when all calls are notifications."""
         try:
             return await self._run()
         finally:
@@ -293,8 +297,9 @@ class _Batch:
         return b"[%b]" % b",".join(self._replies) if self._replies else None
 
 
-def _count_values(body: bytes) -> int:
-    return body.count(b",") + body.count(b"[") + body.count(b"{")
+def _holds_too_many_values(body: bytes) -> bool:
+    values = body.count(b",") + body.count(b"[") + body.count(b"{")
+    return values > min(MAX_JSON_VALUES, SPARE_JSON_VALUES + len(body) // MIN_BYTES_PER_JSON_VALUE)
 
 
 def _may_be_id(raw: bytes) -> bool:

@@ -30,6 +30,7 @@ class DateLine:
         self._line = b""
 
     def line(self) -> bytes:
+        """The header line, for this second."""
         second = int(time.time())
         if second != self._second:
             self._second = second

@@ -159,14 +159,17 @@ class RequestReader:
     # Callbacks of the parser. An exception here would hide its cause, so they record failures instead.
 
     def on_message_begin(self) -> None:
+        """The first byte of a request."""
         self._reset()
         self.in_message = True
 
     def on_url(self, piece: bytes) -> None:
+        """A piece of the request target."""
         self._head_bytes += len(piece)
         self._target += piece
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """One header field, or one of the trailer."""
         if self._headers_complete:
             return  # a trailer: RFC 9110 section 6.5.1 lets a recipient discard it
         self._head_bytes += len(name) + len(value) + 4
@@ -176,6 +179,7 @@ class RequestReader:
         self._headers.append((name.lower(), value.strip()))
 
     def on_headers_complete(self) -> None:
+        """The head has ended: check it before the body comes."""
         self._headers_complete = True
         self._quiet_bytes = 0
         self._fields = fields = dict(self._headers)
@@ -195,10 +199,12 @@ class RequestReader:
             self.awaits_continue = self._content_length != 0
 
     def on_body(self, piece: bytes) -> None:
+        """A piece of the body, its chunk framing removed."""
         self._quiet_bytes = 0
         self._take_body(piece)
 
     def on_message_complete(self) -> None:
+        """The request has ended."""
         if self.failure is not None or self._parser.should_upgrade():
             return  # an upgrade is finished in _ignore_upgrade
         self._finish(self._parser.should_keep_alive())

@@ -33,6 +33,7 @@ class Place:
 
     @staticmethod
     def of(header: Header) -> Place:
+        """The place that a header gives to the transactions of its block."""
         return Place(text(header.hash), hex(header.number), hex(header.timestamp), header.base_fee_per_gas)
 
 

@@ -39,7 +39,9 @@ _log = structlog.get_logger(__name__)
 class ReportsPort(Protocol):
     """A trio task status that takes the port."""
 
-    def started(self, value: int, /) -> None: ...
+    def started(self, value: int, /) -> None:
+        """The listener accepts connections on this port."""
+        ...
 
 
 class ListenFailed(EnvironmentFault):
@@ -100,6 +102,7 @@ class _Listener:
         self._drain_scope = trio.CancelScope(shield=True)
 
     async def run(self, task_status: ReportsPort) -> None:
+        """Serve until cancelled, then drain."""
         address = self._listeners[0].socket.getsockname()
         async with trio.open_nursery() as outer:
             with self._drain_scope:

@@ -40,6 +40,7 @@ class BlockMethods:
         self._cache = cache
 
     def block_number(self) -> str:
+        """eth_blockNumber."""
         return hex(self._view.head_number())
 
     def get_block(self, reference: BlockReference, full: bool) -> object:

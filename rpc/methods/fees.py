@@ -38,12 +38,15 @@ class FeeMethods:
         return self._suggest(lambda tip: hex(tip + self._chain.next_base_fee()))
 
     def max_priority_fee_per_gas(self) -> object:
+        """eth_maxPriorityFeePerGas: the suggested tip, wei per gas."""
         return self._suggest(hex)
 
     def base_fee(self) -> str:
+        """eth_baseFee: that of the next block, wei per gas."""
         return hex(self._chain.next_base_fee())
 
     def blob_base_fee(self) -> str:
+        """eth_blobBaseFee: that of the next block, wei per blob gas."""
         return hex(_blob_base_fee(self._chain.pending_environment()))
 
     def fee_history(self, block_count: int, newest: BlockReference, percentiles: tuple[float, ...]) -> object:

@@ -20,15 +20,19 @@ class NodeMethods:
         self._node = node
 
     def client_version(self) -> str:
+        """web3_clientVersion."""
         return self._chain.client_version
 
     def sha3(self, message: bytes) -> str:
+        """web3_sha3: keccak-256, as ever under this name."""
         return text(keccak256(message))
 
     def listening(self) -> bool:
+        """net_listening."""
         return self._node.is_listening()
 
     def peer_count(self) -> str:
+        """net_peerCount."""
         return hex(self._node.peer_count())
 
     def syncing(self) -> bool | JsonObject:
@@ -51,12 +55,15 @@ class NodeMethods:
         return []
 
     def status(self) -> Json:
+        """node_status."""
         return self._node.status()
 
     def validators(self) -> Json:
+        """node_validators."""
         return self._node.validators()
 
     def peers(self) -> Json:
+        """node_peers."""
         return self._node.peers()
 
 

@@ -22,6 +22,7 @@ class StateMethods:
         self._pool = pool
 
     def get_balance(self, address: Address, reference: BlockReference) -> str:
+        """eth_getBalance, in wei."""
         account = self._view.state(reference).account(address)
         return hex(account.balance) if account is not None else "0x0"
 
@@ -33,12 +34,15 @@ class StateMethods:
         return hex(account.nonce) if account is not None else "0x0"
 
     def get_code(self, address: Address, reference: BlockReference) -> str:
+        """eth_getCode: the code itself, which for a delegated account is its delegation (EIP-7702)."""
         state = self._view.state(reference)
         account = state.account(address)
         return text(state.code(account.code_hash)) if account is not None else "0x"
 
     def get_storage_at(self, address: Address, slot: int, reference: BlockReference) -> str:
+        """eth_getStorageAt: 32 bytes."""
         return word(self._view.state(reference).storage(address, slot))
 
     def send_raw_transaction(self, raw: bytes) -> Submission:
+        """eth_sendRawTransaction: the pool answers with the hash."""
         return Submission(raw)

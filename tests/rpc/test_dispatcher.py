@@ -172,7 +172,7 @@ async def test_json_that_is_no_request_is_refused_without_an_id(body: bytes) -> 
 @pytest.mark.parametrize(
     "body",
     [b"", b"   ", b"{", b"[", b"[1", b"nope", b'{"a":}', b"[1,]", b"\xff\xfe", b'{"jsonrpc":"2.0"}}', b"{}{}",
-     b'{"jsonrpc":"2.0","method":"\xff","id":1}', b"[" * 100_000, b'{"a":' * 50_000],
+     b'{"jsonrpc":"2.0","method":"\xff","id":1}', b"[      " * 5_000, b'{"a":    ' * 5_000],
 )  # fmt: skip
 async def test_what_is_no_json_is_a_parse_error(body: bytes) -> None:
     code, message = await error_of(build(), body)
@@ -347,11 +347,27 @@ async def test_large_batches_share_one_budget_and_give_it_back() -> None:
     assert budget.held == 0
 
 
-async def test_a_request_of_many_tiny_values_is_refused_before_it_is_decoded() -> None:
-    junk = b"[" + b"[]," * MAX_JSON_VALUES + b"[]]"
+@pytest.mark.parametrize(
+    ("value", "count"), [(b"[]", 2_000), (b"1", 5_000), (b'"0123456789"', MAX_JSON_VALUES + 1)]
+)
+async def test_a_request_of_many_tiny_values_is_refused_before_it_is_decoded(
+    value: bytes, count: int
+) -> None:
+    junk = b"[" + b",".join([value] * count) + b"]"
     body = b'{"jsonrpc":"2.0","method":"echo","params":' + junk + b',"id":1}'
 
     assert await error_of(build(), body) == (-32600, "request holds too many values")
+
+
+async def test_the_largest_sensible_requests_are_not_refused_for_their_values() -> None:
+    dispatcher = build(max_batch_calls=1_000, max_response_bytes=10**7)
+    batch = b"[" + b",".join([b'{"id":1,"jsonrpc":"2.0","method":"echo","params":[]}'] * 1_000) + b"]"
+    topics = json.dumps(call("echo", {"topics": [["0x" + "00" * 32] * 1_000] * 4, "address": ["0x"] * 900}))
+    percentiles = json.dumps(call("echo", list(range(1_000))))
+
+    assert len(await ask(dispatcher, batch)) == 1_000
+    assert "result" in await ask(dispatcher, topics.encode())
+    assert "result" in await ask(dispatcher, percentiles.encode())
 
 
 async def test_long_batches_let_other_tasks_run(autojump_clock: trio.testing.MockClock) -> None:
