@@ -79,13 +79,29 @@ class ConnectionKeeper:
         """A guard caught something."""
         self._count(event)
 
-    def admits(self, peer: ID, *, is_inbound: bool) -> bool:
-        """Whether an authenticated peer may stay."""
+    def admits(self, peer: ID, dialled_from: str | None) -> bool:
+        """Whether an authenticated peer may stay; `dialled_from` is its address if it dialled, else None."""
         reason = self._refusal(peer.to_bytes())
+        if reason is None and dialled_from is not None:
+            reason = self._lack_of_room(peer.to_bytes(), dialled_from)
         if reason is not None:
             self._count(f"connection_refused_{reason}")
-            logger.debug("%s peer %s refused: %s", "inbound" if is_inbound else "dialled", peer, reason)
+            logger.debug("peer %s refused: %s", peer, reason)
         return reason is None
+
+    def _lack_of_room(self, peer: PeerId, dialled_from: str) -> str | None:
+        """Strangers take neither the places of listed peers nor all places from one address."""
+        if peer in self._listed or (self._allowed is not None and peer in self._allowed):
+            return None
+        config = self._config
+        absent = sum(1 for listed in self._listed if listed not in self._connections)
+        places = config.max_connections - min(absent, config.max_connections // 2)
+        open_connections = [c for connections in self._connections.values() for c in connections]
+        if len(open_connections) >= places:
+            return "full"
+        remotes = [c.muxed_conn.get_remote_address() for c in open_connections if c.is_inbound]
+        neighbours = sum(1 for remote in remotes if remote is not None and remote[0] == dialled_from)
+        return "too_many_from_host" if neighbours >= config.max_connections_per_host else None
 
     def _refusal(self, peer: PeerId) -> str | None:
         if peer == self._me:
@@ -109,7 +125,7 @@ class ConnectionKeeper:
         if connection.is_inbound:
             self._start(self._learn_address, connection)
         if len(existing) == 1:
-            logger.info("peer %s connected (%s)", peer_id_text(peer), self._describe(connection))
+            self._log(peer, f"connected ({self._describe(connection)})")
             self._on_change(peer, True)
         self._wake()
 
@@ -121,7 +137,7 @@ class ConnectionKeeper:
             self._connections[peer] = remaining
             return
         if self._connections.pop(peer, None) is not None:
-            logger.info("peer %s disconnected", peer_id_text(peer))
+            self._log(peer, "disconnected")
             self._on_change(peer, False)
         target = self._targets.get(peer)
         if target is not None:
@@ -300,6 +316,11 @@ class ConnectionKeeper:
 
     def _wake(self) -> None:
         self._changed.set()
+
+    def _log(self, peer: PeerId, event: str) -> None:
+        # Strangers come and go as they like; operators hear of the peers that they listed.
+        level = logging.INFO if peer in self._listed else logging.DEBUG
+        logger.log(level, "peer %s %s", peer_id_text(peer), event)
 
     @staticmethod
     def _describe(connection: GuardedConnection) -> str:

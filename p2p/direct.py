@@ -14,8 +14,8 @@ from libp2p.custom_types import TProtocol
 from libp2p.peer.id import ID
 
 from chain.errors import InvariantViolation
-from p2p.framing import FrameReader, FrameTooLarge, encode_frame
-from p2p.guards.host import GuardedHost
+from p2p.framing import FrameTooLarge, encode_frame
+from p2p.guards.host import GuardedHost, frames_of, muxed
 from p2p.guards.transport import FaultSink
 from p2p.multistream import ProtocolUnavailable
 from p2p.network import Inbox, PeerId, ProtocolName, StreamLimits
@@ -28,6 +28,7 @@ MAX_FRAMES_PER_S = 5000
 """Per stream, then reading pauses: small frames cost more to handle than to send."""
 
 _BATCH_BYTES = 64 * 1024
+_REOPEN_FIRST_S = 0.02
 _REOPEN_S = 0.2
 _UNAVAILABLE_S = 1.0
 """Pause when the peer does not speak the protocol (yet): it may still be starting."""
@@ -123,12 +124,13 @@ class DirectMessages:
 
     async def _run_sender(self, peer: PeerId, protocol: ProtocolName, sender: _Sender) -> None:
         with sender.scope:
+            pause_s = _REOPEN_FIRST_S
             while True:
                 stream: BoundedYamuxStream | None = None
-                pause_s = _REOPEN_S
                 try:
                     await sender.filled.wait()
                     stream = await self._host.open(ID(peer), protocol)
+                    pause_s = _REOPEN_FIRST_S
                     await self._write_queue(stream, sender)
                 except ProtocolUnavailable:
                     self._count("direct_protocol_unavailable")
@@ -142,6 +144,7 @@ class DirectMessages:
                             scope.shield = True
                             await stream.reset()
                 await trio.sleep(pause_s)
+                pause_s = _REOPEN_S
 
     @staticmethod
     async def _write_queue(stream: BoundedYamuxStream, sender: _Sender) -> None:
@@ -167,23 +170,23 @@ class DirectMessages:
                     del self._receivers[key]
 
     async def _read_frames(self, stream: INetStream, peer: ID, limit_bytes: int, inbox: FairInbox) -> None:
-        reader = FrameReader(stream.muxed_stream)  # type: ignore[attr-defined]
         second_ends_s = 0.0
         frames = 0
-        while True:
-            try:
-                payload = await reader.read_frame(limit_bytes)
-            except EOFError:
-                return
-            except FrameTooLarge as error:
-                self._sink.on_offence(peer, f"direct message: {error}")
-                raise
-            inbox.put(peer.to_bytes(), payload)
-            frames += 1
-            now_s = trio.current_time()
-            if now_s >= second_ends_s:
-                second_ends_s = now_s + 1.0
-                frames = 0
-            elif frames > MAX_FRAMES_PER_S:
-                self._sink.count("direct_throttled")
-                await trio.sleep_until(second_ends_s)
+        with frames_of(muxed(stream)) as reader:
+            while True:
+                try:
+                    payload = await reader.read_frame(limit_bytes)
+                except EOFError:
+                    return
+                except FrameTooLarge as error:
+                    self._sink.on_offence(peer, f"direct message: {error}")
+                    raise
+                inbox.put(peer.to_bytes(), payload)
+                frames += 1
+                now_s = trio.current_time()
+                if now_s >= second_ends_s:
+                    second_ends_s = now_s + 1.0
+                    frames = 0
+                elif frames > MAX_FRAMES_PER_S:
+                    self._sink.count("direct_throttled")
+                    await trio.sleep_until(second_ends_s)

@@ -5,6 +5,8 @@ varint-prefixed frames of libp2p's own protocols, and the buffering of both.
 Never: believes a length above the caller's limit, and never reserves memory before the bytes arrive.
 """
 
+from collections.abc import Callable
+
 from chain.errors import PeerError
 from p2p.multistream import ByteStream
 
@@ -28,11 +30,24 @@ def encode_frame(payload: bytes) -> bytes:
 
 
 class FrameReader:
-    """Reads frames of one stream; holds at most the current frame and what came with it."""
+    """Reads frames of one stream; holds at most the current frame and what came with it.
 
-    def __init__(self, stream: ByteStream) -> None:
+    `hold` is told how many bytes are kept (or, below zero, given on), for the node's budget of received data.
+    """
+
+    def __init__(self, stream: ByteStream, hold: Callable[[int], None] = lambda _: None) -> None:
         self._stream = stream
         self._buffer = bytearray()
+        self._hold = hold
+
+    def release(self) -> None:
+        """Drop what is kept: nobody reads on."""
+        self._hold(-len(self._buffer))
+        self._buffer.clear()
+
+    def _drop(self, count: int) -> None:
+        del self._buffer[:count]
+        self._hold(-count)
 
     async def _fill(self, count: int) -> bool:
         """Buffer at least count bytes; False when the stream ends before."""
@@ -44,6 +59,7 @@ class FrameReader:
             if not chunk:
                 return False
             self._buffer += chunk
+            self._hold(len(chunk))
         return True
 
     async def read(self, count: int) -> bytes:
@@ -51,7 +67,7 @@ class FrameReader:
         if not await self._fill(count):
             raise FrameTruncated(f"{len(self._buffer)} of {count} bytes")
         taken = bytes(memoryview(self._buffer)[:count])
-        del self._buffer[:count]
+        self._drop(count)
         return taken
 
     async def read_frame(self, limit_bytes: int) -> bytes:
@@ -63,7 +79,7 @@ class FrameReader:
         length = int.from_bytes(self._buffer[:LENGTH_BYTES], "big")
         if length > limit_bytes:
             raise FrameTooLarge(f"frame of {length} bytes, limit {limit_bytes}")
-        del self._buffer[:LENGTH_BYTES]
+        self._drop(LENGTH_BYTES)
         return await self.read(length)
 
     async def read_varint_frame(self, limit_bytes: int) -> bytes:
@@ -83,5 +99,5 @@ class FrameReader:
             raise FrameTooLarge("length prefix without end")
         if length > limit_bytes:
             raise FrameTooLarge(f"frame of {length} bytes, limit {limit_bytes}")
-        del self._buffer[: position + 1]
+        self._drop(position + 1)
         return await self.read(length)

@@ -32,6 +32,8 @@ class NetworkConfig:
     stream_limits: Mapping[ProtocolName, StreamLimits] = field(default_factory=dict)
     request_limits: Mapping[ProtocolName, RequestLimits] = field(default_factory=dict)
     max_connections: int = 64
+    max_connections_per_host: int = 32
+    """Inbound, of peers that are not listed: one machine cannot take all places."""
     wanted_connections: int = 8
     """Peers of the book are dialled while fewer are connected."""
     ping_interval_s: float = 1.0
@@ -40,8 +42,8 @@ class NetworkConfig:
     redial_listed_max_s: float = 1.0
     """Cap for listed peers: they are few, and a restarted validator is wanted back within a second."""
     redial_known_max_s: float = 60.0
-    max_buffered_bytes: int = 128 * 1024 * 1024
-    """Unread stream data of all connections together."""
+    max_buffered_bytes: int = 256 * 1024 * 1024
+    """Received data that nobody has taken yet, of all connections together."""
     penalties: PenaltyPolicy = field(default_factory=PenaltyPolicy)
 
     def check(self) -> None:

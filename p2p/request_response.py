@@ -16,8 +16,8 @@ from libp2p.custom_types import TProtocol
 from libp2p.network.exceptions import SwarmException
 from libp2p.peer.id import ID
 
-from p2p.framing import FrameReader, FrameTooLarge, FrameTruncated, encode_frame
-from p2p.guards.host import GuardedHost
+from p2p.framing import FrameTooLarge, FrameTruncated, encode_frame
+from p2p.guards.host import GuardedHost, frames_of, muxed
 from p2p.guards.transport import FaultSink
 from p2p.multistream import NegotiationFailed, ProtocolUnavailable
 from p2p.network import (
@@ -104,12 +104,12 @@ class Requests:
         stream = await self._host.open(ID(peer), protocol, encode_frame(payload))
         try:
             await stream.close()
-            reader = FrameReader(stream)
-            status = (await reader.read(1))[0]
-            if status == _ANSWER:
-                return await reader.read_frame(limit_bytes)
-            reason = _REASON_OF_STATUS.get(status, FailureReason.MALFORMED)
-            detail = await reader.read_frame(MAX_REFUSAL_TEXT_BYTES)
+            with frames_of(stream) as reader:
+                status = (await reader.read(1))[0]
+                if status == _ANSWER:
+                    return await reader.read_frame(limit_bytes)
+                reason = _REASON_OF_STATUS.get(status, FailureReason.MALFORMED)
+                detail = await reader.read_frame(MAX_REFUSAL_TEXT_BYTES)
             raise RequestFailed(peer, protocol, reason, _printable(detail))
         finally:
             await _finish(stream)
@@ -117,16 +117,15 @@ class Requests:
     async def _serve(self, stream: INetStream, protocol: ProtocolName) -> None:
         peer = stream.muxed_conn.peer_id
         limits = self.limits_of(protocol)
-        reader = FrameReader(stream.muxed_stream)  # type: ignore[attr-defined]
         try:
-            with trio.fail_after(READ_REQUEST_TIMEOUT_S):
+            with trio.fail_after(READ_REQUEST_TIMEOUT_S), frames_of(muxed(stream)) as reader:
                 payload = await reader.read_frame(limits.max_request_bytes)
         except FrameTooLarge as error:
             self._sink.on_offence(peer, f"request {protocol}: {error}")
             raise
         response = await self._respond(peer.to_bytes(), protocol, payload, limits)
         with trio.fail_after(WRITE_ANSWER_TIMEOUT_S):
-            await stream.muxed_stream.write(_encode_response(response))  # type: ignore[attr-defined]
+            await muxed(stream).write(_encode_response(response))
 
     async def _respond(
         self, peer: PeerId, protocol: ProtocolName, payload: bytes, limits: RequestLimits

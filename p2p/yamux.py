@@ -45,6 +45,9 @@ logger = logging.getLogger(__name__)
 _HEADER = struct.Struct("!BBHII")
 _GO_AWAY_NORMAL, _GO_AWAY_PROTOCOL_ERROR = 0, 1
 
+_WORK_OF_MESSAGE = 5
+_WORK_OF_STREAM = 50
+
 _CLOSE_FLUSH_S = 0.3
 """How long a closing connection may take to send what is queued."""
 
@@ -79,7 +82,8 @@ class BoundedYamux(IMuxedConn):
             limits.max_inbound_streams
         )
         self._growth_left = limits.window_growth_bytes
-        self._buffered = 0
+        self._has_ended = False
+        self._work = 0
         self._control: deque[bytes] = deque()
         self._data: deque[bytes] = deque()
         self._data_bytes = 0
@@ -210,18 +214,18 @@ class BoundedYamux(IMuxedConn):
         self._control.append(_HEADER.pack(0, kind, flags, stream_id, value))
         self._to_write.set()
 
-    def buffer(self, count: int) -> None:
-        """Account for unread bytes. Raises ProtocolViolation when all connections together hold too much."""
-        self._buffered += count
-        self._budget.used_bytes += count
-        if self._budget.used_bytes > self._budget.max_bytes:
-            raise ProtocolViolation("unread data exceeds the budget of this node")
+    def hold(self, count: int) -> None:
+        """Account for received bytes that are kept (or, below zero, given on). May close the greediest connection."""
+        if not self._has_ended:
+            self._budget.hold(self, count)
 
-    def unbuffer(self, count: int) -> None:
-        """Bytes were read or dropped."""
-        count = min(count, self._buffered)
-        self._buffered -= count
-        self._budget.used_bytes -= count
+    def evict(self) -> None:
+        """The node runs out of its budget, and this connection holds most."""
+        self._has_ended = True
+        self._on_violation(self.peer_id, "holds too much of the memory for received data")
+        for stream in self._streams.values():
+            stream.discard()
+        self.abandon()
 
     def take_growth(self, wanted: int) -> int:
         """Extra window for a bulk stream, as far as the connection's allowance goes."""
@@ -254,12 +258,19 @@ class BoundedYamux(IMuxedConn):
 
     async def _read_loop(self) -> None:
         buffer = bytearray()
+        second_ends_s = 0.0
         while True:
             buffer += await self._conn.read()
-            self._last_received_s = trio.current_time()
+            now_s = self._last_received_s = trio.current_time()
+            if now_s >= second_ends_s:
+                second_ends_s = now_s + 1.0
+                self._work = 0
+            self._work += _WORK_OF_MESSAGE
             with memoryview(buffer) as view:
                 taken = self._parse(view)
             del buffer[:taken]
+            if self._work > self.limits.work_units_per_s:
+                await trio.sleep_until(second_ends_s)
 
     def _parse(self, view: memoryview) -> int:
         """Handle all complete headers and all body bytes in view; returns how many bytes were used."""
@@ -277,6 +288,7 @@ class BoundedYamux(IMuxedConn):
                 self._finish_frame()
             if len(view) - position < _HEADER.size:
                 return position
+            self._work += 1
             self._on_header(*_HEADER.unpack_from(view, position))
             position += _HEADER.size
 
@@ -326,6 +338,7 @@ class BoundedYamux(IMuxedConn):
             stream.on_finished()
 
     def _on_open(self, stream_id: int) -> None:
+        self._work += _WORK_OF_STREAM
         is_even = stream_id % 2 == 0
         if stream_id == 0 or is_even != self._is_initiator or stream_id in self._streams:
             raise ProtocolViolation(f"the peer may not open stream {stream_id}")
@@ -401,8 +414,8 @@ class BoundedYamux(IMuxedConn):
         self.room_made.set()
         self._drained.set()
         # Buffers stay readable for their owners for a moment, but no longer count against other peers.
-        self._budget.used_bytes -= self._buffered
-        self._buffered = 0
+        self._has_ended = True
+        self._budget.release(self)
 
     async def _close_transport(self) -> None:
         try:

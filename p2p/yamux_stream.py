@@ -5,6 +5,8 @@ Never: touches a socket; frames leave through the connection that owns the strea
 Specification: https://github.com/hashicorp/yamux/blob/master/spec.md
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,7 +39,10 @@ _BULK_READ_S = 0.25
 @dataclass(frozen=True, slots=True)
 class YamuxLimits:
     """Bounds of one connection. Memory held for a peer stays below
-    max_inbound_streams x 256 KiB + window_growth_bytes + outgoing_bytes, and below the shared budget."""
+    max_inbound_streams x 256 KiB + window_growth_bytes + outgoing_bytes, and below the shared budget.
+
+    Work is counted in units of about 10 microseconds: a frame is one, a noise message five, a new stream fifty.
+    A connection that makes more work than its allowance is not read for the rest of the second."""
 
     max_inbound_streams: int = 64
     max_outbound_streams: int = 256
@@ -45,17 +50,45 @@ class YamuxLimits:
     window_growth_bytes: int = 8 * 1024 * 1024
     outgoing_bytes: int = 256 * 1024
     max_control_frames: int = 1024
+    work_units_per_s: int = 20_000
     write_stall_s: float = 20.0
     ping_interval_s: float = 1.0
     ping_timeout_s: float = 5.0
 
 
 class ReceiveBudget:
-    """Unread bytes of all connections together; the connection that exceeds it is closed."""
+    """Received bytes that nobody has taken yet, of all connections together.
+
+    When they exceed the budget, the connection that holds most is closed: an attacker cannot make the node throw
+    out a peer that holds less than itself.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.used_bytes = 0
+        self._held_bytes: dict[BoundedYamux, int] = {}
+
+    def hold(self, connection: BoundedYamux, count: int) -> None:
+        """Account for count more (or, below zero, fewer) bytes of a connection."""
+        held = self._held_bytes.get(connection, 0)
+        count = max(count, -held)
+        self.used_bytes += count
+        if held + count:
+            self._held_bytes[connection] = held + count
+        else:
+            self._held_bytes.pop(connection, None)
+        while self.used_bytes > self.max_bytes:
+            largest = max(self._held_bytes, key=lambda c: self._held_bytes[c])
+            self.release(largest)
+            largest.evict()
+
+    def release(self, connection: BoundedYamux) -> None:
+        """The connection is over."""
+        self.used_bytes -= self._held_bytes.pop(connection, 0)
+
+    def held_bytes(self, connection: BoundedYamux) -> int:
+        """What a connection holds."""
+        return self._held_bytes.get(connection, 0)
 
 
 class ProtocolViolation(Exception):
@@ -65,7 +98,9 @@ class ProtocolViolation(Exception):
 class BoundedYamuxStream(IMuxedStream):
     """One stream. `read` returns what is there, `write` waits for window and socket."""
 
-    def __init__(self, connection: "BoundedYamux", stream_id: int, *, is_inbound: bool) -> None:
+    muxed_conn: BoundedYamux
+
+    def __init__(self, connection: BoundedYamux, stream_id: int, *, is_inbound: bool) -> None:
         self.muxed_conn = connection
         self.stream_id = stream_id
         self.is_inbound = is_inbound
@@ -171,7 +206,7 @@ class BoundedYamuxStream(IMuxedStream):
         """Endpoint of the peer."""
         return self._connection.get_remote_address()
 
-    async def __aenter__(self) -> "BoundedYamuxStream":
+    async def __aenter__(self) -> BoundedYamuxStream:
         return self
 
     def _abort(self) -> None:
@@ -182,7 +217,7 @@ class BoundedYamuxStream(IMuxedStream):
 
     def _release(self, count: int) -> None:
         """Give the peer credit for consumed bytes, half a window at a time."""
-        self._connection.unbuffer(count)
+        self._connection.hold(-count)
         self._unreleased += count
         if self._unreleased * 2 < self._window or self._remote_finished or self._was_reset:
             return
@@ -199,7 +234,7 @@ class BoundedYamuxStream(IMuxedStream):
         self._connection.queue_control(WINDOW_UPDATE, 0, self.stream_id, credit)
 
     def _drop_buffer(self) -> None:
-        self._connection.unbuffer(len(self._buffer))
+        self._connection.hold(-len(self._buffer))
         self._buffer.clear()
 
     def _notify(self) -> None:
@@ -219,9 +254,9 @@ class BoundedYamuxStream(IMuxedStream):
     def feed(self, chunk: memoryview) -> None:
         """Part of a frame arrived."""
         if not (self._is_discarding or self._was_reset):
-            self._connection.buffer(len(chunk))
             self._buffer += chunk
             self._notify()
+            self._connection.hold(len(chunk))
 
     def grant(self, credit: int) -> None:
         """The peer opened the window of the sending side."""

@@ -6,8 +6,8 @@ Never: interprets a stream of its own protocols. Faults and upstream references:
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import trio
@@ -31,6 +31,7 @@ from libp2p.rcmgr import Direction as Libp2pDirection
 from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 from multiaddr import Multiaddr
 
+from chain.errors import InvariantViolation
 from p2p.framing import FrameReader, FrameTruncated
 from p2p.guards.transport import BufferedTcpStream, FaultSink, GuardedUpgrader, key_pair_of
 from p2p.identity import NodeIdentity
@@ -50,6 +51,9 @@ MAX_HANDSHAKES = 64
 MAX_HANDSHAKES_PER_HOST = 16
 """Half-open inbound connections in total and per remote address: one address cannot take all the places."""
 
+MAX_HANDSHAKES_PER_S = 200
+MAX_HANDSHAKES_PER_HOST_PER_S = 50
+
 _HANDLER_GRACE_S = 1.0
 """Stream handlers may finish what has already arrived when their connection ends."""
 
@@ -57,11 +61,28 @@ _NOTIFY_TIMEOUT_S = 1.0
 _PING_IDLE_S = 60.0
 
 
+def muxed(stream: INetStream) -> BoundedYamuxStream:
+    """The stream of our muxer below a stream of libp2p, without its state machine."""
+    if isinstance(stream, NetStream) and isinstance(stream.muxed_stream, BoundedYamuxStream):
+        return stream.muxed_stream
+    raise InvariantViolation("a stream of a foreign muxer")
+
+
+@contextmanager
+def frames_of(stream: BoundedYamuxStream) -> Iterator[FrameReader]:
+    """Reader whose buffer counts against the budget of its connection."""
+    reader = FrameReader(stream, stream.muxed_conn.hold)
+    try:
+        yield reader
+    finally:
+        reader.release()
+
+
 class ConnectionPolicy(FaultSink, Protocol):
     """Who may connect, and who wants to know."""
 
-    def admits(self, peer: ID, *, is_inbound: bool) -> bool:
-        """Whether an authenticated peer may stay."""
+    def admits(self, peer: ID, dialled_from: str | None) -> bool:
+        """Whether an authenticated peer may stay; `dialled_from` is its address if it dialled, else None."""
 
     def on_connected(self, connection: "GuardedConnection") -> None:
         """A connection was registered."""
@@ -96,6 +117,7 @@ class GuardedConnection(SwarmConn):
             return
         self.event_closed.set()
         self.swarm.remove_conn(self)
+        self.swarm.policy.on_disconnected(self)
         await self.muxed_conn.close()
         with trio.move_on_after(_NOTIFY_TIMEOUT_S) as scope:
             scope.shield = True
@@ -171,6 +193,8 @@ class GuardedSwarm(Swarm):
         self.notifees.clear()
         self.policy = policy
         self._handshakes: Counter[str] = Counter()
+        self._recent_handshakes: Counter[str] = Counter()
+        self._recent_end_s = 0.0
 
     async def run(self) -> None:
         """Host the tasks of all connections until stopped."""
@@ -185,10 +209,7 @@ class GuardedSwarm(Swarm):
         raw = RawConnection(BufferedTcpStream(stream), False)
         remote = raw.get_remote_address()
         remote_host = remote[0] if remote is not None else ""
-        if (
-            self._handshakes.total() >= MAX_HANDSHAKES
-            or self._handshakes[remote_host] >= MAX_HANDSHAKES_PER_HOST
-        ):
+        if not self._may_shake_hands(remote_host):
             self.policy.count("inbound_refused_handshakes")
             return
         self._handshakes[remote_host] += 1
@@ -203,6 +224,22 @@ class GuardedSwarm(Swarm):
             if not self._handshakes[remote_host]:
                 del self._handshakes[remote_host]
         await connection.muxed_conn.event_closed.wait()
+
+    def _may_shake_hands(self, remote_host: str) -> bool:
+        """Bound handshakes at once, and per second, because each costs 1.5 ms of CPU before we know who it is."""
+        now_s = trio.current_time()
+        if now_s >= self._recent_end_s:
+            self._recent_end_s = now_s + 1.0
+            self._recent_handshakes.clear()
+        if (
+            self._handshakes.total() >= MAX_HANDSHAKES
+            or self._handshakes[remote_host] >= MAX_HANDSHAKES_PER_HOST
+            or self._recent_handshakes.total() >= MAX_HANDSHAKES_PER_S
+            or self._recent_handshakes[remote_host] >= MAX_HANDSHAKES_PER_HOST_PER_S
+        ):
+            return False
+        self._recent_handshakes[remote_host] += 1
+        return True
 
     async def connect(self, host: str, port: int, peer: ID) -> "GuardedConnection":
         """Dial one address. Raises SwarmException."""
@@ -220,7 +257,9 @@ class GuardedSwarm(Swarm):
                 secured = await self.upgrader.upgrade_security(raw, dialled is not None, dialled)
                 peer = secured.get_remote_peer()
                 is_inbound = dialled is None
-                if not self.policy.admits(peer, is_inbound=is_inbound):
+                remote = raw.get_remote_address()
+                dialled_from = (remote[0] if remote is not None else "") if is_inbound else None
+                if not self.policy.admits(peer, dialled_from):
                     raise SwarmException(f"peer {peer} is not admitted")
                 muxed = await self.upgrader.upgrade_connection(secured, peer)
                 return await self.add_conn(muxed, "inbound" if is_inbound else "outbound")
@@ -244,6 +283,8 @@ class GuardedSwarm(Swarm):
         await muxed_conn.event_started.wait()
         self.manager.run_task(connection.start)
         await connection.event_started.wait()
+        if connection.is_closed:
+            raise SwarmException("the peer closed the connection at once")
         self.connections.setdefault(connection.peer_id, []).append(connection)
         self.policy.on_connected(connection)
         await self._notify("connected", connection)
@@ -259,9 +300,7 @@ class GuardedSwarm(Swarm):
             self.connections.pop(peer, None)
 
     async def notify_disconnected(self, conn: INetConn) -> None:
-        """Tell the policy and pubsub."""
-        if isinstance(conn, GuardedConnection):
-            self.policy.on_disconnected(conn)
+        """Tell pubsub, and not the dialler of the library."""
         await self._notify("disconnected", conn)
 
     async def notify_opened_stream(self, stream: INetStream) -> None:

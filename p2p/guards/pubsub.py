@@ -22,8 +22,7 @@ from libp2p.pubsub.validators import PUBSUB_SIGNING_PREFIX, signature_validator
 from libp2p.utils.varint import encode_varint_prefixed
 
 from chain.errors import InvariantViolation
-from p2p.framing import FrameReader
-from p2p.guards.host import GuardedHost
+from p2p.guards.host import GuardedHost, frames_of, muxed
 from p2p.guards.transport import FaultSink
 from p2p.identity import INLINED_KEY_HEADER
 from p2p.network import Topic, TopicLimits, TopicValidator
@@ -335,23 +334,23 @@ class GuardedPubsub(Pubsub):
     async def continuously_read_stream(self, stream: INetStream) -> None:
         """Read until the peer ends the stream. Raises on anything that is no pubsub frame."""
         peer = stream.muxed_conn.peer_id
-        reader = FrameReader(stream)
         second_ends_s = 0.0
         messages = 0
-        while True:
-            try:
-                frame = await reader.read_varint_frame(MAX_RPC_BYTES)
-            except EOFError:
-                return
-            rpc = self._parse(peer, frame)
-            if trio.current_time() >= second_ends_s:
-                second_ends_s = trio.current_time() + 1.0
-                messages = 0
-            messages += len(rpc.publish)
-            await self._handle(peer, rpc)
-            if messages > MAX_MESSAGES_PER_S:
-                self._sink.count("gossip_throttled")
-                await trio.sleep_until(second_ends_s)
+        with frames_of(muxed(stream)) as reader:
+            while True:
+                try:
+                    frame = await reader.read_varint_frame(MAX_RPC_BYTES)
+                except EOFError:
+                    return
+                rpc = self._parse(peer, frame)
+                if trio.current_time() >= second_ends_s:
+                    second_ends_s = trio.current_time() + 1.0
+                    messages = 0
+                messages += len(rpc.publish)
+                await self._handle(peer, rpc)
+                if messages > MAX_MESSAGES_PER_S:
+                    self._sink.count("gossip_throttled")
+                    await trio.sleep_until(second_ends_s)
 
     def _parse(self, peer: ID, frame: bytes) -> rpc_pb2.RPC:
         rpc = rpc_pb2.RPC()

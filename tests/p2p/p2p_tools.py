@@ -104,21 +104,38 @@ def resident_bytes() -> int:
 class StockHost:
     """A host of unguarded libp2p in another process."""
 
-    def __init__(self, process: trio.Process, address: str) -> None:
+    def __init__(self, process: trio.Process) -> None:
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("the process has no pipes")
         self.process = process
-        self.address = address
-        self.peer_id = parse_address(address, needs_peer=True).peer_id
+        self.commands = process.stdin
+        self._output = process.stdout
         self._unread = b""
+        self.address = ""
+        self.peer_id = b""
+
+    async def start(self) -> None:
+        """Wait until it listens."""
+        self.address = (await self.next_message())["address"]
+        self.peer_id = parse_address(self.address, needs_peer=True).peer_id or b""
 
     async def next_message(self) -> dict[str, Any]:
         """Raises EOFError when the process is gone."""
         while b"\n" not in self._unread:
-            chunk = await self.process.stdout.receive_some(65536)
+            chunk = await self._output.receive_some(65536)
             if not chunk:
                 raise EOFError
             self._unread += chunk
         line, _, self._unread = self._unread.partition(b"\n")
-        return json.loads(line)
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    async def end(self) -> None:
+        """Kill it, whatever it is doing."""
+        self.process.kill()
+        await self.process.wait()
+        await self.commands.aclose()
+        await self._output.aclose()
 
 
 @asynccontextmanager
@@ -129,18 +146,12 @@ async def stock_host(**settings: Any) -> AsyncIterator[StockHost]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+    host = StockHost(process)
     try:
-        host = StockHost(
-            process, "/ip4/0.0.0.0/tcp/1/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"
-        )
         with trio.fail_after(30):
-            started = await host.next_message()
-        host.address = started["address"]
-        host.peer_id = parse_address(host.address, needs_peer=True).peer_id
+            await host.start()
         yield host
     finally:
-        with trio.CancelScope(shield=True):
-            process.kill()
-            await process.wait()
-            await process.stdout.aclose()
-            await process.stdin.aclose()
+        with trio.move_on_after(10) as scope:
+            scope.shield = True
+            await host.end()

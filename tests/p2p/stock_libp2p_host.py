@@ -6,16 +6,20 @@ Ends when its standard input closes. Settings are the keys of the JSON object in
 
 import json
 import sys
+from typing import Any
 
 import multiaddr
 import trio
 from libp2p import new_host
+from libp2p.abc import INetStream, ISubscriptionAPI
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.x25519 import create_new_key_pair as create_x25519_key_pair
 from libp2p.custom_types import TProtocol
 from libp2p.network.config import ConnectionConfig
+from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import info_from_p2p_addr
 from libp2p.pubsub.gossipsub import PROTOCOL_ID_V11, GossipSub
+from libp2p.pubsub.pb import rpc_pb2
 from libp2p.pubsub.pubsub import Pubsub
 from libp2p.rcmgr import new_resource_manager
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
@@ -23,11 +27,11 @@ from libp2p.security.noise.transport import Transport as Noise
 from libp2p.tools.anyio_service import background_trio_service
 
 
-def say(**message):
+def say(**message: object) -> None:
     print(json.dumps(message), flush=True)
 
 
-async def echo_frames(stream):
+async def echo_frames(stream: INetStream) -> None:
     """Answers one request of the node's protocol: status 0, then the same frame."""
     buffer = b""
     while len(buffer) < 4 or len(buffer) < 4 + int.from_bytes(buffer[:4], "big"):
@@ -39,16 +43,20 @@ async def echo_frames(stream):
     await stream.close()
 
 
-async def fail(stream):
+async def fail(stream: INetStream) -> None:
     raise RuntimeError("a bug in a handler")
 
 
-async def report(subscription):
+def broken_validator(peer: ID, message: rpc_pb2.Message) -> bool:
+    raise KeyError("a bug in a validator")
+
+
+async def report(subscription: ISubscriptionAPI) -> None:
     async for message in subscription:
         say(gossip=message.data.hex())
 
 
-async def main(settings):
+async def main(settings: dict[str, Any]) -> None:
     keys = create_new_key_pair(b"\x77" * 32)
     limit = settings.get("max_connections", 64)
     host = new_host(
@@ -74,7 +82,7 @@ async def main(settings):
     host.set_stream_handler(TProtocol("/echo/1"), echo_frames)
     host.set_stream_handler(TProtocol("/fail/1"), fail)
     if settings.get("validator_fails"):
-        pubsub.set_topic_validator("tx", lambda peer, message: {}["bug"], False)
+        pubsub.set_topic_validator("tx", broken_validator, False)
     port = settings.get("port", 0)
     listen = [multiaddr.Multiaddr(f"/ip4/127.0.0.1/tcp/{port}")]
     async with host.run(listen), background_trio_service(pubsub), background_trio_service(router):

@@ -9,12 +9,14 @@ from p2p.peer_score import PenaltyPolicy
 from tests.p2p.p2p_tools import (
     DIRECT,
     TOPIC,
+    connection,
     eventually,
     identity,
     knows,
     meet,
     mesh,
     node,
+    raw_stream,
     stock_host,
 )
 
@@ -182,6 +184,42 @@ async def test_the_number_of_connections_is_limited_and_places_become_free_again
                     assert not knows(a, d)
             refused_before = a.counters()["connection_refused_full"]
             await eventually(lambda: not a.peers())
+
+
+async def test_strangers_leave_room_for_listed_peers_and_for_other_addresses() -> None:
+    listed = f"/ip4/127.0.0.1/tcp/1/p2p/{identity(2).text}"
+    async with node(1, listed, max_connections=2) as a, node(3, a, listen="") as stranger:
+        await meet(a, stranger)
+        async with node(4, a, listen="") as late:
+            await eventually(lambda: a.counters().get("connection_refused_full", 0) > 0)
+            assert not knows(a, late)
+            async with node(2, a, listen="") as friend:
+                await meet(a, friend)
+    async with node(1, max_connections_per_host=1) as a, node(3, a, listen="") as first:
+        await meet(a, first)
+        async with node(4, a, listen=""):
+            await eventually(lambda: a.counters().get("connection_refused_too_many_from_host", 0) > 0)
+            assert [peer.peer_id for peer in a.peers()] == [first.me]
+
+
+async def test_silent_handshakes_and_silent_streams_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("p2p.guards.host.HANDSHAKE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("p2p.guards.host.NEGOTIATION_TIMEOUT_S", 0.3)
+    async with node(1) as a, node(2, a) as b:
+        await meet(a, b)
+        port = int(a.listen_addresses[0].split("/")[4])
+        silent = await trio.open_tcp_stream("127.0.0.1", port)
+        async with silent:
+            await eventually(lambda: a._stack._swarm._handshakes)
+            before = connection(a, b.me)._inbound_streams
+            streams = [await raw_stream(b, a.me) for _ in range(5)]
+            await eventually(lambda: connection(a, b.me)._inbound_streams == before + 5)
+            await eventually(lambda: connection(a, b.me)._inbound_streams == before)
+            await eventually(lambda: not a._stack._swarm._handshakes)
+            assert all(stream._was_reset for stream in streams)
+            with trio.fail_after(1):
+                while await silent.receive_some():
+                    pass
 
 
 @pytest.mark.slow

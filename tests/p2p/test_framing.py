@@ -1,4 +1,6 @@
 import itertools
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
@@ -6,6 +8,8 @@ from hypothesis import strategies as st
 
 from p2p.framing import FrameReader, FrameTooLarge, FrameTruncated, encode_frame
 from tests.p2p.p2p_tools import prefixed
+
+T = TypeVar("T")
 
 
 class Chunks:
@@ -33,12 +37,13 @@ class Chunks:
         raise NotImplementedError
 
 
-def run(coroutine):  # type: ignore[no-untyped-def]
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that never really waits."""
     try:
         coroutine.send(None)
     except StopIteration as finished:
-        return finished.value
+        value: T = finished.value
+        return value
     raise AssertionError("it waited")
 
 

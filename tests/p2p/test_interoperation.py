@@ -20,7 +20,7 @@ async def test_requests_gossip_ping_and_identify_work_with_an_unguarded_host() -
         await a.broadcast(TOPIC, large)
         with trio.fail_after(PATIENCE_S):
             assert [(await stock.next_message())["gossip"] for _ in range(2)] == ["0102", large.hex()]
-        await stock.process.stdin.send_all(b"publish 0304\n")
+        await stock.commands.send_all(b"publish 0304\n")
         with trio.fail_after(PATIENCE_S):
             assert await inbox.receive() == (stock.peer_id, b"\x03\x04")
 
@@ -38,7 +38,7 @@ async def test_an_unguarded_host_can_dial_this_node_and_identify_it() -> None:
             await eventually(lambda: a.peers())
             assert a.peers()[0].direction.value == "inbound"
             await eventually(lambda: a._stack.gossip.router.mesh.get(TOPIC))
-            await stock.process.stdin.send_all(b"publish 05\n")
+            await stock.commands.send_all(b"publish 05\n")
             with trio.fail_after(PATIENCE_S):
                 assert await inbox.receive() == (stock.peer_id, b"\x05")
             await eventually(lambda: a._stack.keeper._book.addresses(stock.peer_id))

@@ -32,7 +32,7 @@ async def test_accepted_connections_use_up_the_host_for_ever() -> None:
     async with stock_host(max_connections=3) as stock:
         for _ in range(3):
             async with node(3, stock.address, listen="") as visitor:
-                await eventually(lambda v=visitor: v.peers())
+                await eventually(visitor.peers)
             await trio.sleep(0.3)
         async with node(4, stock.address, listen="") as latecomer:
             await eventually(lambda: latecomer.counters().get("dials_failed", 0) >= 3)

@@ -1,8 +1,15 @@
+from typing import Any
+
 import pytest
 import trio
 import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
+from libp2p.custom_types import TProtocol
+from libp2p.io.abc import ReadWriteCloser
+from libp2p.protocol_muxer.multiselect import Multiselect
+from libp2p.protocol_muxer.multiselect_client import MultiselectClient
+from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
 
 from p2p.multistream import (
     HEADER,
@@ -16,11 +23,17 @@ from p2p.multistream import (
 from tests.p2p.test_framing import Chunks, run
 
 
-class Pipe:
+class Pipe(ReadWriteCloser):
     """One end of an in-memory connection with the interface of libp2p streams."""
 
-    def __init__(self, end: trio.StapledStream) -> None:
+    def __init__(self, end: Any) -> None:
         self._end = end
+
+    async def close(self) -> None:
+        await self._end.aclose()
+
+    def get_remote_address(self) -> tuple[str, int] | None:
+        return None
 
     async def read(self, n: int | None = None) -> bytes:
         return bytes(await self._end.receive_some(n))
@@ -102,16 +115,17 @@ def test_any_bytes_are_a_protocol_or_a_named_error(raw: bytes, at: list[int]) ->
 
 
 async def test_lines_are_those_of_libp2p() -> None:
-    from libp2p.protocol_muxer.multiselect import Multiselect
-    from libp2p.protocol_muxer.multiselect_client import MultiselectClient
-    from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
-
     dialler, listener = pipes()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(propose, dialler, "/b/1")
-        await Multiselect({"/b/1": None}).negotiate(MultiselectCommunicator(listener), 2)
+        await Multiselect({TProtocol("/b/1"): None}).negotiate(MultiselectCommunicator(listener), 2)
     dialler, listener = pipes()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(respond, listener, {"/b/1"})
         client = MultiselectClient()
-        assert await client.select_one_of(["/x/1", "/b/1"], MultiselectCommunicator(dialler), 2) == "/b/1"
+        assert (
+            await client.select_one_of(
+                [TProtocol("/x/1"), TProtocol("/b/1")], MultiselectCommunicator(dialler), 2
+            )
+            == "/b/1"
+        )

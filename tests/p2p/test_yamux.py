@@ -1,12 +1,16 @@
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
 import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from libp2p.abc import ISecureConn
+from libp2p.connection_types import ConnectionType
+from libp2p.crypto.keys import PrivateKey, PublicKey
 from libp2p.peer.id import ID
 from libp2p.stream_muxer.exceptions import (
     MuxedConnUnavailable,
@@ -15,6 +19,7 @@ from libp2p.stream_muxer.exceptions import (
     MuxedStreamReset,
 )
 from libp2p.stream_muxer.yamux.yamux import Yamux
+from multiaddr import Multiaddr
 
 from p2p.yamux import BoundedYamux
 from p2p.yamux_stream import (
@@ -36,10 +41,10 @@ def frame(kind: int, flags: int, stream_id: int, length: int, body: bytes = b"")
     return struct.pack("!BBHII", 0, kind, flags, stream_id, length) + body
 
 
-class Pipe:
+class Pipe(ISecureConn):
     """A secure connection in memory."""
 
-    def __init__(self, end: trio.StapledStream, *, is_initiator: bool) -> None:
+    def __init__(self, end: Any, *, is_initiator: bool) -> None:
         self.end = end
         self.is_initiator = is_initiator
         self.is_blocked = False
@@ -60,6 +65,24 @@ class Pipe:
 
     def get_remote_address(self) -> tuple[str, int]:
         return "10.0.0.1", 1
+
+    def get_transport_addresses(self) -> list[Multiaddr]:
+        return []
+
+    def get_connection_type(self) -> ConnectionType:
+        return ConnectionType.DIRECT
+
+    def get_local_peer(self) -> ID:
+        return PEER
+
+    def get_local_private_key(self) -> PrivateKey:
+        raise NotImplementedError
+
+    def get_remote_peer(self) -> ID:
+        return PEER
+
+    def get_remote_public_key(self) -> PublicKey:
+        raise NotImplementedError
 
 
 class Pair:
@@ -99,7 +122,7 @@ async def connected(limits: YamuxLimits = QUIET, budget: ReceiveBudget | None = 
 
 
 @asynccontextmanager
-async def under_attack(limits: YamuxLimits = QUIET) -> AsyncIterator[tuple[Pair, trio.StapledStream]]:
+async def under_attack(limits: YamuxLimits = QUIET) -> AsyncIterator[tuple[Pair, Any]]:
     """Only b is a real connection; the test writes the frames of its peer."""
     pair = Pair(limits, ReceiveBudget(100 * MiB))
     async with trio.open_nursery() as nursery:
@@ -297,6 +320,41 @@ async def test_unread_data_of_all_connections_together_is_bounded() -> None:
         await eventually(lambda: one.b.is_closed or other.b.is_closed)
         assert not (one.b.is_closed and other.b.is_closed)
         assert budget.used_bytes <= budget.max_bytes
+
+
+async def test_the_connection_that_holds_most_gives_way_not_the_one_that_receives_next() -> None:
+    budget = ReceiveBudget(300_000)
+    async with connected(budget=budget) as greedy, connected(budget=budget) as modest:
+        a, _ = await greedy.streams()
+        await a.write(bytes(200_000))
+        a, b = await modest.streams()
+        await a.write(bytes(150_000))
+        await eventually(lambda: greedy.b.is_closed)
+        assert len(greedy.violations) == 1
+        assert len(b._buffer) == 150_000
+        assert not modest.b.is_closed
+        assert budget.used_bytes == 150_000
+
+
+async def test_a_peer_that_makes_too_much_work_is_not_read_for_a_while(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    limits = YamuxLimits(ping_interval_s=1000, work_units_per_s=1000)
+    async with under_attack(limits) as (pair, attacker):
+        for stream_id in range(1, 201, 2):
+            opened_and_reset = frame(WINDOW_UPDATE, SYN, stream_id, 0) + frame(
+                WINDOW_UPDATE, RST, stream_id, 0
+            )
+            await attacker.send_all(opened_and_reset)
+            with trio.move_on_after(0.01):
+                await pair.b.accept_stream()
+        # Virtual time stands still while anybody works: less than a second has passed here.
+        assert trio.current_time() < 1
+        await attacker.send_all(frame(PING, SYN, 0, 7))
+        answer = b""
+        while not answer.endswith(frame(PING, ACK, 0, 7)):
+            answer += await attacker.receive_some(65536)
+        assert trio.current_time() >= 1
 
 
 async def test_data_for_a_discarded_stream_is_not_kept() -> None:
