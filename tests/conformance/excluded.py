@@ -5,6 +5,7 @@ from typing import Final
 
 EXCLUDED: Final[Mapping[str, str]] = {
     "VMTests/vmPerformance/loopMul.json": "5 to 10 minutes an entry: up to ten million loops, without a gas limit",
+    "stTimeConsuming/CALLBlake2f_MaxRounds.json": "5 minutes: calls of 4,294,967,295 rounds of BLAKE2b each",
 }
 """End of the path -> why."""
 
