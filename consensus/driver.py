@@ -248,10 +248,13 @@ class _TrioPort:
         """Hand everything to the transport, in order."""
         while self._outbox:
             outgoing = self._outbox.popleft()
-            if outgoing.peer is None:
-                await self._transport.broadcast(outgoing.raw)
-            else:
-                await self._transport.send(outgoing.peer, outgoing.raw)
+            try:
+                if outgoing.peer is None:
+                    await self._transport.broadcast(outgoing.raw)
+                else:
+                    await self._transport.send(outgoing.peer, outgoing.raw)
+            except PeerError as fault:
+                log.debug("send_failed", reason=str(fault))
 
     async def receive_messages(self) -> None:
         """Move messages of peers into the event queue."""

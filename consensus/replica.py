@@ -295,6 +295,7 @@ class Replica:
         self._jobs.start_next()
         if self._jobs.is_idle() and not self._is_decided:
             self._blocks.reconsider()
+            self._check_fetched()
         self._pump()
 
     def on_transactions(self) -> None:
@@ -423,9 +424,17 @@ class Replica:
             self._feed(m.CertifiedBlock(commit.block_id, commit, fetched.peer))
             return
         # The height is decided: whatever else the application does for it is in vain.
-        check = ValidateJob(self._height, commit.block_id, fetched.payload, fetched.peer)
+        check = self._fetched_check(fetched)
         self._jobs.drop_where(lambda job: job != check)
         self._jobs.add(check)
+
+    def _check_fetched(self) -> None:
+        """Ask again for the verdict on the fetched block, should the question have fallen out of the line."""
+        if self._checking is not None:
+            self._jobs.add(self._fetched_check(self._checking))
+
+    def _fetched_check(self, fetched: FetchedBlock) -> ValidateJob:
+        return ValidateJob(self._height, fetched.commit.block_id, fetched.payload, fetched.peer)
 
     def _on_certified_checked(self, fetched: FetchedBlock, validation: Validation) -> None:
         commit = fetched.commit

@@ -62,16 +62,18 @@ def run_seed(
 
 
 def changing_powers(count: int) -> Updates:
-    """Every third block changes somebody's power; now and then a validator leaves and comes back."""
+    """Every third block changes somebody's power; in networks of five and more the last one leaves and returns."""
 
     def updates(height: int) -> tuple[ValidatorUpdate, ...]:
         if height % 3:
             return ()
-        index = height // 3 % count
-        power = 0 if height % 9 == 0 and index == count - 1 else 8 + height % 5
-        if power == 0 or (height % 9 == 3 and index == count - 1):
-            return ()
-        return (ValidatorUpdate(key_of(index).public_key, power),)
+        turn = height // 3
+        last = key_of(count - 1).public_key
+        if count > 4 and turn % 3 != 2:
+            return (ValidatorUpdate(last, 9),) if turn % 3 == 1 else ()
+        if count > 4 and turn % 6 == 5:
+            return (ValidatorUpdate(last, 0),)
+        return (ValidatorUpdate(key_of(turn % (count - 1)).public_key, 8 + height % 5),)
 
     return updates
 
