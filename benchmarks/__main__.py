@@ -17,6 +17,7 @@ from benchmarks.measurement import Measurement, Options, table
 # Name -> module with `run(options)`. Imported only when asked for, because each pulls in its part of the node.
 BENCHMARKS: Final[Mapping[str, str]] = {
     "state": "benchmarks.state",
+    "execute": "benchmarks.execute",
     "chain": "benchmarks.chain",
 }
 

@@ -19,7 +19,7 @@ from chain.types import Address, Hash32
 from consensus.application import BuiltBlock, ChainPosition, Validation
 from consensus.codec import decode_commit
 from consensus.types import Commit
-from node.block_execution import BlockExecutor
+from node.block_execution import BlockExecutor, RefusedBlock
 from node.chain_record import ChainRecord, HeadRecord, decode_chain_record, load_head_record
 from node.chain_rules import ChainConstants, earliest_time_ms
 from node.config import ProductionSettings
@@ -127,18 +127,24 @@ class ChainApplication:
         log.debug("block_built", height=height, round=round, transactions=len(chosen.included))
         return BuiltBlock(executed.block.hash, executed.encoded)
 
-    async def validate(self, height: int, payload: bytes) -> Validation:
-        """Executes the payload on the head; a bad one is answered, never raised."""
+    async def validate(self, height: int, payload: bytes, *, decided: bool = False) -> Validation:
+        """Executes the payload on the head; a bad one is answered, never raised.
+
+        `decided`: its commit was verified, so that its time is what it is, whatever the local clock says.
+        """
         head = self._head
         if height != head.parent.header.number + 1:
             return Validation(None, False, f"height {height} is not next after {head.parent.header.number}")
-        latest_ms = self._wall_time_ms() + self._settings.max_clock_drift_ms
+        latest_ms = None if decided else self._wall_time_ms() + self._settings.max_clock_drift_ms
 
         def work() -> ExecutedBlock | Validation:
             try:
-                return self._executor.judge(head, payload, latest_ms)
+                judged = self._executor.judge(head, payload, latest_ms)
             except PeerError as error:
                 return Validation(None, False, str(error))
+            if isinstance(judged, RefusedBlock):
+                return Validation(judged.block_id, False, judged.reason)
+            return judged
 
         outcome = await trio.to_thread.run_sync(work, limiter=self._one_at_a_time)
         if isinstance(outcome, Validation):

@@ -7,11 +7,12 @@ and, when building, the monotonic clock of the time budget. Never touches the me
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from chain.block import Block
-from chain.errors import InvariantViolation, NodeError, PeerError
+from chain.errors import EnvironmentFault, InvariantViolation, PeerError
 from chain.transaction import RecoveredTransaction
 from chain.types import Address, Hash32
 from consensus.certificates import verify_commit
@@ -24,6 +25,7 @@ from node.chain_rules import (
     ExecutionRoots,
     check_beneficiary,
     check_header,
+    check_payload_is_of_header,
     check_record,
     environment_after,
     make_header,
@@ -48,6 +50,14 @@ HEADER_ROOM_BYTES = 4096
 MAX_CRASHES = 4
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedBlock:
+    """An authentic block that is not valid on this head."""
+
+    block_id: Hash32
+    reason: str
 
 
 class BlockExecutor:
@@ -90,15 +100,23 @@ class BlockExecutor:
             chosen = Chosen(chosen.included, (*crashed, *chosen.unusable))
             return self._outcome(environment, record, chosen.included, builder.finish(), EXTRA_DATA), chosen
 
-    def judge(self, head: HeadRecord, raw: bytes, latest_ms: int) -> ExecutedBlock:
-        """Executes a proposed payload on `head`. Raises PeerError if it is not a valid next block.
+    def judge(self, head: HeadRecord, raw: bytes, latest_ms: int | None) -> ExecutedBlock | RefusedBlock:
+        """Executes a payload on `head`; `latest_ms` bounds its time, None for a decided block.
 
-        A crash of execution counts as invalid too: no peer may stop this node, and every node of this version
+        Raises PeerError for bytes that are no payload, or not that of their header: they say nothing about the
+        block. A crash of execution counts as invalid too: no peer may stop this node, and every node of this version
         crashes on the same transaction, so that no quorum will want the block.
         """
         payload = decode_payload(
             raw, self._constants.chain_id, self._constants.params.max_block_bytes, self._known
         )
+        check_payload_is_of_header(self._constants, head.parent, payload)
+        try:
+            return self._judge_payload(head, payload, latest_ms)
+        except PeerError as error:
+            return RefusedBlock(payload.block.hash, str(error))
+
+    def _judge_payload(self, head: HeadRecord, payload: BlockPayload, latest_ms: int | None) -> ExecutedBlock:
         check_record(self._constants, head.parent, payload, latest_ms=latest_ms)
         last_commit = payload.record.last_commit
         if last_commit is not None:
@@ -151,7 +169,7 @@ class BlockExecutor:
         environment = self.environment(head, payload.record, header.beneficiary)
         try:
             result = execute_block(self._store.latest_state(), environment, payload.transactions)
-        except NodeError:
+        except (PeerError, InvariantViolation, EnvironmentFault):
             raise
         except Exception as error:
             log.exception("execution_crashed", block="0x" + header.hash.hex(), height=header.number)

@@ -17,18 +17,17 @@ from dataclasses import dataclass
 from chain.fees import next_base_fee
 from chain.header import Header
 from chain.keccak import EMPTY_OMMERS_HASH, EMPTY_TRIE_ROOT, keccak256
+from chain.ordered_trie import ordered_root
 from chain.types import Address, Hash32
-from consensus.codec import encode_commit
+from consensus.certificates import commit_hash
 from consensus.consensus_root import ConsensusData, evidence_hash
 from consensus.params import ConsensusParams
-from consensus.types import Commit
 from consensus.validator_set import ValidatorSet
 from node.errors import InvalidPayload
 from node.payload import BlockPayload, ConsensusRecord
 from vm.environment import BlockEnvironment
 from vm.forks import ForkSchedule
 
-NO_COMMIT_HASH = Hash32(bytes(32))  # stands for the commit that the genesis block does not have
 NO_EVIDENCE_HASH = evidence_hash(())
 EXTRA_DATA = b"aurigraph"
 POW_NONCE = bytes(8)
@@ -54,11 +53,6 @@ class ParentBlock:
     timestamp_ms: int
     validators: ValidatorSet
     next_validators: ValidatorSet
-
-
-def commit_hash(commit: Commit | None) -> Hash32:
-    """Hash of a commit's one encoding; NO_COMMIT_HASH for None."""
-    return NO_COMMIT_HASH if commit is None else keccak256(encode_commit(commit))
 
 
 def consensus_root(constants: ChainConstants, parent: ParentBlock, record: ConsensusRecord) -> Hash32:
@@ -160,6 +154,22 @@ def earliest_time_ms(constants: ChainConstants, parent: ParentBlock) -> int:
     """The earliest time that the block after `parent` may carry: a proposer in a hurry must lie about the time,
     and `check_record` bounds that lie."""
     return parent.timestamp_ms + constants.params.block_interval_ms
+
+
+def check_payload_is_of_header(constants: ChainConstants, parent: ParentBlock, payload: BlockPayload) -> None:
+    """Whether transactions and record are those that the header commits to.
+
+    Only then does a verdict on them say anything about the block id; anybody can send other bytes under a header.
+    Raises InvalidPayload.
+    """
+    header = payload.block.header
+    if (
+        ordered_root([transaction.raw for transaction in payload.block.transactions])
+        != header.transactions_root
+    ):
+        raise InvalidPayload("the transactions are not those of the header")
+    if consensus_root(constants, parent, payload.record) != header.parent_beacon_block_root:
+        raise InvalidPayload("the consensus record is not that of the header")
 
 
 def check_record(

@@ -114,6 +114,11 @@ class TransactionJournal:
                 file.flush()
                 os.fdatasync(file.fileno())
             os.replace(temporary, self._path)
+            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)  # or a power cut may bring the old file back
+            finally:
+                os.close(folder)
             self.close()
             self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         except OSError as error:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import structlog
 import trio
 
-from chain.errors import CallerError, NodeError
+from chain.errors import CallerError, InvariantViolation, NodeError
+from chain.fees import next_base_fee
+from chain.header import Header
 from chain.keccak import keccak256
 from chain.transaction import RecoveredTransaction, decode_transaction, recover_sender
 from chain.types import Address, Hash32
@@ -68,7 +70,7 @@ class TransactionPool:
         self._waiting: deque[_Submission] = deque()
         self._waiting_count = 0
         self._work = trio.Event()
-        self._executable = trio.Event()
+        self._changed = trio.Event()
         self._outbox: dict[Hash32, bytes] = {}
         self._outbox_filled = trio.Event()
 
@@ -115,13 +117,14 @@ class TransactionPool:
         return chosen
 
     def has_executable(self) -> bool:
-        """Whether a block built now would carry a transaction, the base fee aside."""
-        return self._mempool.executable > 0
+        """Whether a block built now would carry a transaction: one that is next of its sender and pays the base fee."""
+        base_fee = next_base_fee(self._head_header())
+        return next(self._mempool.best_first(base_fee), None) is not None
 
     async def wait_for_executable(self) -> None:
-        """Returns when `has_executable()` holds."""
+        """Returns when `has_executable()` holds; looks again after each batch and each block."""
         while not self.has_executable():
-            await self._executable.wait()
+            await self._changed.wait()
 
     async def take_outbox(self) -> list[bytes]:
         """Waits for new transactions to tell peers about, and takes them all."""
@@ -142,6 +145,7 @@ class TransactionPool:
         """Follows the head; call after the block is committed."""
         self._state = self._store.latest_state()
         self._mempool.on_block(transactions)
+        self._announce_change()
 
     async def maintain_journal(self) -> None:
         """Rewrites the journal once it has outgrown its bound; call now and then."""
@@ -182,13 +186,15 @@ class TransactionPool:
                 submission.answers.append(answer)
                 if submission.acknowledged and isinstance(answer, bytes):
                     to_journal.append(raw)
-        self._announce_executable()
+        self._announce_change()
         try:
             if to_journal and self._journal is not None:
                 await self._journal.append(to_journal)
         except NodeError as error:
             log.error("journal_write_failed", reason=str(error))
-            refusal = PoolError("the transaction was not stored: this node cannot write its journal")
+            refusal = PoolError(
+                "the transaction is not on disk: this node cannot write its journal; it may still be included"
+            )
             for submission in batch:
                 if submission.acknowledged:
                     submission.answers = [refusal for _ in submission.answers]
@@ -234,12 +240,17 @@ class TransactionPool:
         if raws:
             log.info("journal_replayed", read=len(raws), kept=kept)
             await self._journal.rewrite(item.transaction.raw for item in self._mempool.transactions())
-        self._announce_executable()
+        self._announce_change()
 
-    def _announce_executable(self) -> None:
-        if self._mempool.executable:
-            self._executable.set()
-            self._executable = trio.Event()
+    def _announce_change(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def _head_header(self) -> Header:
+        header = self._store.header(self._store.head.number)
+        if header is None:
+            raise InvariantViolation("the store has no header of its head")
+        return header
 
     def _account(self, address: Address) -> SenderAccount:
         account = self._state.account(address)

@@ -28,13 +28,15 @@ from node.home import NodeHome
 from node.journal import TransactionJournal
 from node.pool import TransactionPool
 from node.rpc_backend import NodeRpcBackend
-from node.transport import ConsensusTransport, SilentTransport
+from node.transport import CONSENSUS_PROTOCOL, ConsensusTransport, SilentTransport
 from p2p.network import Network
 from rpc.config import LOCAL_HOSTS, CallLimits, HttpLimits, RpcConfig
 from rpc.server import serve_rpc
+from vm.precompiles import load_trusted_setup
 
 STOP_GRACE_S = 15.0
 JOURNAL_CHECK_S = 5.0
+ENVELOPE_BYTES = 256 << 10  # a proposal and its certificates beside the block
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +104,7 @@ async def serve_node(options: NodeOptions) -> None:
         application = ChainApplication(
             constants, chain.record, store, pool, config.production, wall_time_ms, operator
         )
-        network = await _open_network(stack, options)
+        network = await _open_network(stack, options, constants.params.max_block_bytes)
         transport = ConsensusTransport(network) if network is not None else SilentTransport()
         driver = ConsensusDriver(
             chain_id=constants.chain_id,
@@ -116,6 +118,8 @@ async def serve_node(options: NodeOptions) -> None:
         backend = NodeRpcBackend(
             store, application, pool, config.mempool, network, driver.status, wall_time_ms
         )
+        # Takes 2 s: not in the middle of the first block that needs it.
+        await trio.to_thread.run_sync(load_trusted_setup)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pool.run)
             nursery.start_soon(_keep_journal_small, pool)
@@ -148,13 +152,14 @@ def rpc_config(config: NodeConfig) -> RpcConfig:
     )
 
 
-async def _open_network(stack: AsyncExitStack, options: NodeOptions) -> Network | None:
+async def _open_network(stack: AsyncExitStack, options: NodeOptions, max_block_bytes: int) -> Network | None:
     if not options.with_network:
         return None
     # libp2p takes 1.5 s of CPU to import: only a node that has a network pays for it.
     from p2p.identity import load_identity
     from p2p.libp2p_network import open_libp2p_network
     from p2p.multiaddress import parse_peer_id
+    from p2p.network import StreamLimits
     from p2p.network_config import NetworkConfig
 
     settings = options.config.p2p
@@ -164,6 +169,8 @@ async def _open_network(stack: AsyncExitStack, options: NodeOptions) -> Network 
         only_listed_peers=settings.only_listed_peers,
         max_connections=settings.max_connections,
         topics=(TOPIC,),
+        # A proposal carries its whole block.
+        stream_limits={CONSENSUS_PROTOCOL: StreamLimits(max_message_bytes=max_block_bytes + ENVELOPE_BYTES)},
         peer_book=options.home.peer_book,
     )
     identity = load_identity(options.home.node_key)

@@ -21,6 +21,7 @@ from chain.errors import CallerError, NodeError
 from node.home import NodeHome, default_home
 from node.rpc_client import NodeUnreachable, RpcClient
 
+WIDTH_OF_FILES = 400  # no row of ours is longer, so a program that reads tables finds whole lines
 DEFAULT_RPC_URL = "http://127.0.0.1:8545"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -142,7 +143,8 @@ def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, empty: str) -> N
 
 def console() -> Console:
     """Standard output; hashes are never cut, even when output is not a terminal."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), markup=False)
+    width = None if sys.stdout.isatty() else WIDTH_OF_FILES
+    return Console(highlight=False, markup=False, width=width)
 
 
 def _text(value: Any) -> str:

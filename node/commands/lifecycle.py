@@ -47,7 +47,14 @@ def init(
         raise CommandFailed("--dev makes its own genesis and validator; leave the other options out")
     if dev:
         made = initialise_dev_home(home, NodeConfig(), wall_time_ms() // 1000)
-        show({"home": str(home.root), "chain_id": made.chain_id, "next": "aurigraph start --dev"}, as_json)
+        show(
+            {
+                "home": str(home.root),
+                "chain_id": made.chain_id,
+                "next": f"aurigraph start --dev --home {home.root}",
+            },
+            as_json,
+        )
         return
     record: dict[str, object] = {"home": str(home.root)}
     genesis = read_chain(genesis_path).genesis if genesis_path is not None else None
@@ -80,6 +87,8 @@ def start(home: NodeHome, dev: bool, rpc_port: int | None, log_level: str | None
     if dev and not home.genesis.exists():
         initialise_dev_home(home, NodeConfig(), wall_time_ms() // 1000)
     home.require_initialised()
+    if dev and len(read_chain(home.genesis).genesis.validators) != 1:
+        raise CommandFailed(f"{home.root} belongs to a chain of several validators: start it without --dev")
     config = load_config(home.config)
     if dev:
         config = dataclasses.replace(config, rpc=dataclasses.replace(config.rpc, cors_origins=("*",)))

@@ -12,6 +12,7 @@ from chain.secp256k1 import PrivateKey
 from chain.transaction import RecoveredTransaction
 from chain.types import Hash32
 from genesis import AUR
+from node.chain_rules import earliest_time_ms
 from node.payload import BlockPayload, ConsensusRecord, decode_payload, encode_payload
 from tests.node.chain_fixture import ACCOUNTS, OPERATOR, RECEIVER, HandDrivenChain, commit_of, transfer
 from vm.transaction import apply_transaction
@@ -162,16 +163,43 @@ async def test_a_time_out_of_bounds_is_refused(chain: HandDrivenChain, shift_ms:
         assert "ahead of the clock" in verdict.reason
 
 
-async def test_a_block_before_the_interval_is_over_is_refused(chain: HandDrivenChain) -> None:
+async def test_a_block_before_the_interval_is_over_is_refused(
+    chain: HandDrivenChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await chain.decide()
-    height, _, raw = await chain.build()
-    payload = decoded(chain, raw)
-    record = dataclasses.replace(payload.record, timestamp_ms=payload.record.timestamp_ms - 1)
-    verdict = await chain.application.validate(
-        height, encode_payload(dataclasses.replace(payload, record=record))
-    )
-    assert not verdict.valid
+    earliest = earliest_time_ms
+    monkeypatch.setattr("node.application.earliest_time_ms", lambda *parts: earliest(*parts) - 1)
+    chain.clock.now_ms = 0
+    height, block_id, hasty = await chain.build()
+    verdict = await chain.application.validate(height, hasty)
+    assert (verdict.valid, verdict.block_id) == (False, block_id)
     assert "block interval" in verdict.reason
+
+
+async def test_other_bytes_under_an_honest_header_say_nothing_about_the_block(chain: HandDrivenChain) -> None:
+    await submit(chain, transfer(0, 0).raw)
+    height, block_id, raw = await chain.build()
+    payload = decoded(chain, raw)
+    emptied = encode_payload(BlockPayload(Block(payload.block.header, ()), (), payload.record))
+    later = dataclasses.replace(payload.record, timestamp_ms=payload.record.timestamp_ms + 1)
+    for forged in (emptied, encode_payload(dataclasses.replace(payload, record=later))):
+        verdict = await chain.application.validate(height, forged)
+        assert (verdict.valid, verdict.block_id) == (False, None)
+    assert (await chain.application.validate(height, raw)).block_id == block_id
+
+
+async def test_a_decided_block_is_not_judged_by_the_local_clock(chain: HandDrivenChain) -> None:
+    chain.clock.now_ms += 10**6
+    height, _, raw = await chain.build()
+    chain.clock.now_ms -= 10**6
+    assert not (await chain.application.validate(height, raw)).valid
+    assert (await chain.application.validate(height, raw, decided=True)).valid
+
+
+async def test_a_transaction_below_the_base_fee_makes_no_blocks(chain: HandDrivenChain) -> None:
+    cheap = transfer(0, 0, tip=1, fee=10)
+    assert await submit(chain, cheap.raw) == [cheap.hash]
+    assert not chain.application.has_transactions()
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\x00", b"\x94\x01\xc4\x00\x90\xc4\x00", b"\xff" * 100])
