@@ -1,5 +1,6 @@
 """1024 nested calls on the default stack of a worker thread."""
 
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -88,12 +89,43 @@ def test_frames_per_call_is_enough() -> None:
     assert FRAMES_PER_CALL * 1_024 < RECURSION_LIMIT
 
 
-def test_the_recursion_limit_is_only_ever_raised() -> None:
-    before = sys.getrecursionlimit()
-    assert before >= RECURSION_LIMIT
-    sys.setrecursionlimit(before + 1)
-    try:
-        ensure_call_stack()
-        assert sys.getrecursionlimit() == before + 1
-    finally:
-        sys.setrecursionlimit(before)
+NESTED_JSON = """
+import json, sys, threading
+import msgspec
+import vm.block
+from vm.call_stack import RECURSION_LIMIT
+
+assert sys.getrecursionlimit() == RECURSION_LIMIT, sys.getrecursionlimit()
+
+def parse():
+    for opening in ("[", "[     ", '{"a":'):
+        text = opening * 200_000
+        for decode in (json.loads, msgspec.json.decode, msgspec.json.Decoder(dict[str, msgspec.Raw]).decode):
+            try:
+                decode(text)
+            except (RecursionError, ValueError):
+                pass
+            else:
+                raise AssertionError("decoded")
+
+parse()
+thread = threading.Thread(target=parse)
+thread.start()
+thread.join()
+print("alive")
+"""
+
+
+def test_nested_json_does_not_kill_the_process_after_importing_the_ethereum_engine() -> None:
+    """py-evm's recursion limit would let the C parsers overrun the stack of any thread."""
+    done = subprocess.run(
+        [sys.executable, "-c", NESTED_JSON], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, (done.returncode, done.stderr)
+    assert done.stdout == "alive\n"
+
+
+def test_the_recursion_limit_is_set_back_to_what_the_depth_needs() -> None:
+    sys.setrecursionlimit(RECURSION_LIMIT + 1)
+    ensure_call_stack()
+    assert sys.getrecursionlimit() == RECURSION_LIMIT
