@@ -29,6 +29,7 @@ class SenderAccount:
 
 
 AccountLookup = Callable[[Address], SenderAccount]
+_HeapEntry = tuple[int, int, Hash32]  # tip cap, -arrival, hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Mempool:
         self._account = account
         self._by_hash: dict[Hash32, RecoveredTransaction] = {}
         self._senders: dict[Address, _SenderQueue] = {}
-        self._cheapest: list[tuple[int, int, Hash32]] = []  # (tip cap, -arrival, hash), lazily cleaned
+        self._cheapest: list[_HeapEntry] = []  # lazily cleaned
         self._arrivals = 0
         self._queued = 0
         self.size_bytes = 0
@@ -132,10 +133,12 @@ class Mempool:
         self._check_nonce_and_balance(recovered, account, queue, old)
         if old is not None:
             self._check_replacement(old.transaction, transaction)
+            self._make_room(recovered, 0, len(transaction.raw) - len(old.transaction.raw))
             self._remove(old)
             queue = self._senders.get(sender) or queue
         else:
-            self._make_room(transaction, sender, queue)
+            self._check_gap(transaction, queue)
+            self._make_room(recovered, 1, len(transaction.raw))
         queue = self._senders.setdefault(sender, queue)
         queued_before = queue.queued
         queue.put(recovered)
@@ -170,9 +173,13 @@ class Mempool:
         if recovered is not None:
             self._remove(recovered)
 
-    def on_block(self, transactions: Iterable[RecoveredTransaction]) -> None:
-        """Follows a committed block: drops what it included or made stale. `account` must read the new head."""
-        for sender in dict.fromkeys(recovered.sender for recovered in transactions):
+    def on_block(self, changed: Iterable[Address]) -> None:
+        """Follows a committed block: drops what it included or made stale. `account` must read the new head.
+
+        `changed` are the accounts that the block changed, not only its senders: an EIP-7702 authorization raises the
+        nonce of an account that sent nothing, and delegated code may spend its coins.
+        """
+        for sender in changed:
             queue = self._senders.get(sender)
             if queue is not None:
                 self._settle(sender, queue)
@@ -188,8 +195,10 @@ class Mempool:
             self._forget(queue.drop(nonce))
         queue.advance(account.nonce)
         # What the sender can no longer pay for goes, the latest nonce first, so that what is left can run.
-        while queue.cost > account.balance and queue.by_nonce:
-            self._forget(queue.drop(max(queue.by_nonce)))
+        for nonce in sorted(queue.by_nonce, reverse=True):
+            if queue.cost <= account.balance:
+                break
+            self._forget(queue.drop(nonce))
         self._queued += queue.queued - queued_before
         if not queue.by_nonce:
             del self._senders[sender]
@@ -224,29 +233,45 @@ class Mempool:
             if after * 100 < before * percent or after <= before:
                 raise ReplacementUnderpriced("replacement transaction underpriced")
 
-    def _make_room(self, transaction: Transaction, sender: Address, queue: _SenderQueue) -> None:
-        gapped = transaction.nonce > queue.next_nonce
-        if gapped and self._queued >= self._settings.max_queued:
+    def _check_gap(self, transaction: Transaction, queue: _SenderQueue) -> None:
+        if transaction.nonce > queue.next_nonce and self._queued >= self._settings.max_queued:
             raise PoolFull(
                 f"nonce too high: tx: {transaction.nonce}, next: {queue.next_nonce}, no room to queue"
             )
-        while (
-            len(self._by_hash) >= self._settings.max_transactions
-            or self.size_bytes + len(transaction.raw) > self._settings.max_bytes
-        ):
-            victim = self._cheapest_waiting()
-            if victim is None or victim.sender == sender:
-                raise PoolFull("txpool is full")
-            if victim.transaction.max_priority_fee_per_gas >= transaction.max_priority_fee_per_gas:
-                raise PoolFull("transaction underpriced: txpool is full")
+
+    def _make_room(self, recovered: RecoveredTransaction, transactions: int, size_bytes: int) -> None:
+        """Evicts the cheapest for one that needs this much more room: enough of them, or none at all."""
+        popped: list[_HeapEntry] = []
+        victims: dict[Hash32, RecoveredTransaction] = {}
+        missing = len(self._by_hash) + transactions - self._settings.max_transactions
+        missing_bytes = self.size_bytes + size_bytes - self._settings.max_bytes
+        try:
+            while missing > 0 or missing_bytes > 0:
+                victim = self._next_cheapest(popped, victims)
+                if victim is None or victim.sender == recovered.sender:
+                    raise PoolFull("txpool is full")
+                if victim.transaction.max_priority_fee_per_gas >= recovered.transaction.max_priority_fee_per_gas:
+                    raise PoolFull("transaction underpriced: txpool is full")
+                victims[victim.transaction.hash] = victim
+                missing -= 1
+                missing_bytes -= len(victim.transaction.raw)
+        except PoolFull:
+            for entry in popped:
+                heapq.heappush(self._cheapest, entry)
+            raise
+        for victim in victims.values():
             self._remove(victim)
 
-    def _cheapest_waiting(self) -> RecoveredTransaction | None:
+    def _next_cheapest(
+        self, popped: list[_HeapEntry], victims: dict[Hash32, RecoveredTransaction]
+    ) -> RecoveredTransaction | None:
+        """Takes entries off the heap up to one that is in the pool and no victim yet."""
         while self._cheapest:
-            recovered = self._by_hash.get(self._cheapest[0][2])
-            if recovered is not None:
+            entry = heapq.heappop(self._cheapest)
+            recovered = self._by_hash.get(entry[2])
+            if recovered is not None and entry[2] not in victims:
+                popped.append(entry)
                 return recovered
-            heapq.heappop(self._cheapest)
         return None
 
     def _tidy_heap(self) -> None:

@@ -6,9 +6,9 @@ that time ends at once. Never holds logic of a part.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
-import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -52,8 +52,6 @@ class NodeOptions:
 
 def run_node(options: NodeOptions) -> None:
     """Runs until a signal. Raises NodeError for what the operator must mend."""
-    # A worker thread that executes a block would otherwise keep the event loop waiting 5 ms at each switch.
-    sys.setswitchinterval(0.001)
     trio.run(_supervise, options)
 
 
@@ -129,6 +127,9 @@ async def serve_node(options: NodeOptions) -> None:
             port = 0
             if config.rpc.enabled:
                 port = await nursery.start(partial(serve_rpc, rpc_config(config), backend, backend, backend))
+            # What is loaded now stays: a full collection need not look at it again (10 times faster on large JSON).
+            gc.collect()
+            gc.freeze()
             log.info("node_started", chain_id=constants.chain_id, height=store.head.number, rpc_port=port)
 
 

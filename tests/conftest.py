@@ -27,14 +27,8 @@ settings.load_profile("default")
 
 @pytest.fixture(scope="session")
 def vectors_dir() -> Path:
-    """The folder of official Ethereum vectors; tests that need it are skipped when it is not there."""
-    configured = os.environ.get(VECTORS_VARIABLE)
-    if configured is not None:
-        folder = Path(configured)
-        if not folder.is_dir():
-            pytest.fail(f"{VECTORS_VARIABLE} names {configured}, which is not a folder")
-        return folder
-    folder = REPOSITORY.parent / "shared" / "vectors"
+    """The folder of official Ethereum vectors: tests/vectors, or what AURIGRAPH_VECTORS names."""
+    folder = Path(os.environ.get(VECTORS_VARIABLE) or REPOSITORY / "tests" / "vectors")
     if not folder.is_dir():
-        pytest.skip(f"official vectors not found: set {VECTORS_VARIABLE} to the folder that holds them")
+        pytest.fail(f"the official vectors are not at {folder}")
     return folder

@@ -96,6 +96,6 @@ def sample(files: Sequence[Path], folder: Path, amount: str, seed: int) -> list[
 
 
 def vectors_folder(repository: Path, variable: str) -> Path:
-    """The folder that the environment variable names, else shared/vectors beside the repository."""
+    """The folder that the environment variable names, else the vectors of the repository."""
     configured = os.environ.get(variable)
-    return Path(configured) if configured else repository.parent / "shared" / "vectors"
+    return Path(configured) if configured else repository / "tests" / "vectors"

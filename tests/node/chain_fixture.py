@@ -84,7 +84,8 @@ def commit_of(chain_id: int, height: int, block_id: Hash32, key: PrivateKey = VA
 
 
 def transfer(
-    sender: int, nonce: int, *, value: int = 1, tip: int = 10**9, fee: int = 100 * 10**9, to: Address | None = RECEIVER, data: bytes = b"",
+    sender: int, nonce: int, *, value: int = 1, tip: int = 10**9, fee: int = 100 * 10**9,
+    to: Address | None = RECEIVER, data: bytes = b"",
     gas: int = 21_000, chain_id: int = 1337,
 ) -> Transaction:  # fmt: skip
     """A signed EIP-1559 transaction of development account `sender`."""
