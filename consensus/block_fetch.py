@@ -49,6 +49,8 @@ class BlockFetch:
     def requests(self, now_s: float, peers: list[bytes]) -> list[tuple[bytes, BlockRequest]]:
         """Requests to send now, one per wanted block that is not being asked for."""
         if not peers:
+            for want in self._wanted.values():
+                want.not_before_s = max(want.not_before_s, now_s + RETRY_S)
             return []
         found: list[tuple[bytes, BlockRequest]] = []
         for block_id, want in self._wanted.items():

@@ -12,10 +12,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from chain.errors import PeerError
 from consensus.application import Application
 from consensus.codec import decode_message, encode_message
-from consensus.errors import DecodeError, InvalidMessage
+from consensus.errors import InvalidMessage
 from consensus.messages import SyncedBlock, SyncRequest, SyncResponse
 from consensus.params import MAX_BLOCK_BYTES_LIMIT
 from consensus.types import Commit
@@ -217,12 +216,3 @@ async def serve_sync_request(application: Application, request: SyncRequest) -> 
     head = application.position().height
     blocks = tuple(SyncedBlock(payload, commit) for payload, commit in found[:count])
     return encode_message(SyncResponse(head, blocks))
-
-
-def decode_request(raw: bytes) -> SyncRequest | None:
-    """The request for decided blocks in `raw`, None if it is another message. Raises DecodeError."""
-    try:
-        message = decode_message(raw, max_bytes=1024)
-    except DecodeError as fault:
-        raise PeerError(str(fault)) from fault
-    return message if isinstance(message, SyncRequest) else None

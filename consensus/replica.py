@@ -56,6 +56,8 @@ MAX_EVIDENCE: Final = 64
 HOUSEKEEPING_S: Final = 5.0
 VERDICT_WAIT_S: Final = 0.1
 """How long the end of a propose step is put off at a time while its block is being judged."""
+LEAST_WAIT_S: Final = 0.01
+"""Least time between two looks at what waits for no event, whatever the schedulers say."""
 SYNC_HOLD_S: Final = 0.25
 """How long round 0 is put off at a time while decided blocks are at hand."""
 
@@ -406,7 +408,7 @@ class Replica:
         self._requests.send_due(now_s, height)
         at_s = self._requests.wake_at_s(height)
         if at_s is not None:
-            self._timers.schedule(_Wake.PUMP, at_s)
+            self._timers.schedule(_Wake.PUMP, max(at_s, now_s + LEAST_WAIT_S))
 
     def _take_fetched(self, now_s: float) -> None:
         """Look at the fetched block of the current height, once."""
