@@ -170,7 +170,7 @@ class ChainApplication:
             executed, self._head = await trio.to_thread.run_sync(work, limiter=self._one_at_a_time)
             self._executed.clear()
             self._own_block = None
-            self._pool.on_block(executed.payload.transactions)
+            self._pool.on_block(executed.update.changes.accounts)
             for listener in self._listeners:
                 listener(NewBlock(executed, commit))
         header = executed.block.header

@@ -250,7 +250,10 @@ class Mempool:
                 victim = self._next_cheapest(popped, victims)
                 if victim is None or victim.sender == recovered.sender:
                     raise PoolFull("txpool is full")
-                if victim.transaction.max_priority_fee_per_gas >= recovered.transaction.max_priority_fee_per_gas:
+                if (
+                    victim.transaction.max_priority_fee_per_gas
+                    >= recovered.transaction.max_priority_fee_per_gas
+                ):
                     raise PoolFull("transaction underpriced: txpool is full")
                 victims[victim.transaction.hash] = victim
                 missing -= 1

@@ -141,10 +141,10 @@ class TransactionPool:
         for transaction_hash in hashes:
             self._mempool.remove(transaction_hash)
 
-    def on_block(self, transactions: Sequence[RecoveredTransaction]) -> None:
-        """Follows the head; call after the block is committed."""
+    def on_block(self, changed: Iterable[Address]) -> None:
+        """Follows the head; call after the block is committed, with all accounts that it changed."""
         self._state = self._store.latest_state()
-        self._mempool.on_block(transactions)
+        self._mempool.on_block(changed)
         self._announce_change()
 
     async def maintain_journal(self) -> None:

@@ -137,6 +137,43 @@ def test_bytes_are_bounded_too() -> None:
     assert 60_000 < mempool.size_bytes <= 1 << 16
 
 
+def test_a_replacement_may_not_break_the_bound_of_bytes() -> None:
+    mempool, _ = pool(max_bytes=1 << 16)
+    for nonce in range(4):
+        mempool.add(transaction(KEYS[0], nonce, tip=10))
+    for nonce in range(2):
+        mempool.add(transaction(KEYS[0], nonce, tip=20, fee=200, payload=bytes(30_000)))
+    with pytest.raises(PoolFull):
+        mempool.add(transaction(KEYS[0], 2, tip=20, fee=200, payload=bytes(30_000)))
+    assert mempool.size_bytes <= 1 << 16
+    assert (mempool.executable, mempool.queued) == (4, 0)
+
+
+def test_a_refused_transaction_drives_nobody_out() -> None:
+    mempool, _ = pool(max_bytes=1 << 16)
+    cheap = [transaction(KEYS[0], nonce, tip=1, payload=bytes(10_000)) for nonce in range(3)]
+    dear = transaction(KEYS[1], 0, tip=50, payload=bytes(30_000))
+    for item in (*cheap, dear):
+        mempool.add(item)
+    with pytest.raises(PoolFull, match="underpriced"):
+        mempool.add(transaction(KEYS[2], 0, tip=2, payload=bytes(60_000)))
+    assert set(mempool.transactions()) == {*cheap, dear}
+    mempool.add(transaction(KEYS[2], 0, tip=2, payload=bytes(25_000)))
+    assert dear.transaction.hash in mempool
+    assert mempool.size_bytes <= 1 << 16
+
+
+def test_an_account_that_changed_without_sending_anything_is_followed_too() -> None:
+    """As after an EIP-7702 authorization of that account, which raises its nonce."""
+    mempool, accounts = pool()
+    mempool.add(transaction(KEYS[0], 0))
+    mempool.add(transaction(KEYS[0], 1))
+    accounts.of[KEYS[0].address] = SenderAccount(1, RICH)
+    mempool.on_block([RECEIVER, KEYS[0].address])
+    assert order(mempool.best_first(1)) == [(0, 1)]
+    assert mempool.pending_nonce(KEYS[0].address) == 2
+
+
 def test_one_sender_and_the_queue_have_their_own_bounds() -> None:
     mempool, _ = pool(max_per_sender=2, max_queued=1)
     mempool.add(transaction(KEYS[0], 0))
@@ -154,7 +191,7 @@ def test_a_block_drops_what_it_included_and_what_became_stale_or_unpayable() -> 
     for item in items:
         mempool.add(item)
     accounts.of[KEYS[0].address] = SenderAccount(2, maximum_cost(items[2].transaction))
-    mempool.on_block(items[:1])
+    mempool.on_block([KEYS[0].address])
     assert order(mempool.best_first(1)) == [(0, 2)]
     assert (mempool.executable, mempool.queued, len(mempool)) == (1, 0, 1)
 
@@ -184,7 +221,7 @@ def test_counts_hold_after_any_sequence_of_changes(seed: int) -> None:
                     pass
             case chance if chance < 0.9:
                 accounts.of[key.address] = SenderAccount(account.nonce + source.randrange(3), account.balance)
-                mempool.on_block([RecoveredTransaction(transaction(key, 0).transaction, key.address)])
+                mempool.on_block([key.address])
             case _:
                 if len(mempool):
                     mempool.remove(source.choice(list(mempool.transactions())).transaction.hash)
