@@ -46,11 +46,14 @@ class Validation:
     commits to (undecodable, non-canonical, a transaction list with another root, ...). That difference is a
     matter of liveness: relays could otherwise attach a broken body to an honest header and have the honest
     block condemned. `valid` False with a block id therefore means: no block of this id is ever valid here.
+    A refusal for a passing or local cause (a time ahead of this clock) has no block id either, and
+    `is_peer_fault` False, so that whoever brought the payload is not blamed.
     """
 
     block_id: Hash32 | None
     valid: bool
     reason: str
+    is_peer_fault: bool = True
 
 
 class Application(Protocol):
@@ -77,8 +80,11 @@ class Application(Protocol):
         has passed. The block must pass this node's own `validate`, and stays remembered for `commit`.
         """
 
-    async def validate(self, height: int, payload: bytes) -> Validation:
+    async def validate(self, height: int, payload: bytes, *, decided: bool = False) -> Validation:
         """Decode and execute `payload` on the head; remember the outcome by block id for `commit`.
+
+        With `decided` a commit of the block was verified, so rules that only proposals must meet (a time near
+        the local clock) do not apply.
 
         Never raises on bad peer input: that is `valid=False` with a reason. Must be deterministic: every
         correct node returns the same verdict on the same head. May be cancelled.

@@ -277,7 +277,7 @@ class _TrioPort:
             case BuildJob():
                 return await self._application.build(job.height, job.round, job.last_commit, job.deadline_s)
             case ValidateJob():
-                return await self._application.validate(job.height, job.payload)
+                return await self._application.validate(job.height, job.payload, decided=job.decided)
             case CommitJob():
                 # A node that is told to stop finishes what is decided; it would only have to do it again.
                 with trio.CancelScope(shield=True):

@@ -34,12 +34,13 @@ class BuildJob:
 
 @dataclass(frozen=True, slots=True)
 class ValidateJob:
-    """`Application.validate`. `peer` brought the payload; empty when it was our own log."""
+    """`Application.validate`. `peer` brought the payload; empty when it was our own log. `decided`: see there."""
 
     height: int
     block_id: Hash32  # what the payload is said to be
     payload: bytes
     peer: bytes
+    decided: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -378,11 +378,11 @@ class Replica:
     def _on_validated(self, job: ValidateJob, validation: Validation) -> None:
         if validation.block_id != job.block_id or not validation.valid:
             log.warning("block_refused", height=job.height, reason=validation.reason)
-            if job.peer:
+            if job.peer and validation.is_peer_fault:
                 self._port.penalise(job.peer, f"block refused: {validation.reason}")
         ready = self._blocks.validated(job, validation)
         fetched = self._checking
-        if fetched is not None and fetched.payload == job.payload:
+        if fetched is not None and job.decided and fetched.payload == job.payload:
             self._on_certified_checked(fetched, validation)
         elif ready is not None:
             self._feed(ready)
@@ -436,7 +436,8 @@ class Replica:
             self._jobs.add(self._fetched_check(self._checking))
 
     def _fetched_check(self, fetched: FetchedBlock) -> ValidateJob:
-        return ValidateJob(self._height, fetched.commit.block_id, fetched.payload, fetched.peer)
+        block_id = fetched.commit.block_id
+        return ValidateJob(self._height, block_id, fetched.payload, fetched.peer, decided=True)
 
     def _on_certified_checked(self, fetched: FetchedBlock, validation: Validation) -> None:
         commit = fetched.commit
@@ -534,6 +535,11 @@ class Replica:
 
     def _enter_round(self, effect: m.RoundEntered) -> None:
         self._round, self._proposer = effect.round, effect.proposer
+        repeat = m.TimeoutElapsed(TimeoutKind.REBROADCAST, effect.height, effect.round)
+        if self._timers.is_scheduled(repeat):
+            # Started for the wait before round 0; running out in the middle of it would repeat what just left.
+            wait_ms = self._params.timeout_ms(TimeoutKind.REBROADCAST, effect.round)
+            self._timers.schedule(repeat, self._clock.monotonic_s() + wait_ms / 1000)
         self._inbound.enter_round(effect.round)
         self._gossip.enter_round(effect.round)
         named = self._engine.wanted_payloads()

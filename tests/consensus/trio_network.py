@@ -62,7 +62,7 @@ class ChainApplication:
             self._built += 1
             return self.chain.build(height, wall_ms(), b"%d/%d" % (self._name, self._built))
 
-    async def validate(self, height: int, payload: bytes) -> Validation:
+    async def validate(self, height: int, payload: bytes, *, decided: bool = False) -> Validation:
         async with _Alone(self, "validate"):
             await trio.sleep(self.validate_s)
             return self.chain.validate(height, payload)

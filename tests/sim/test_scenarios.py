@@ -248,6 +248,15 @@ def test_blocks_that_take_longer_to_judge_than_the_proposal_timeout_are_decided(
         assert all(commit.round == 0 for _, commit in world.nodes[0].chain.blocks)
 
 
+def test_a_node_with_a_slow_clock_refuses_proposals_without_blame_and_follows_by_decided_blocks() -> None:
+    world = network(4)
+    world.nodes[3].refuses_undecided = True
+    for node in world.nodes:
+        node.boot()
+    run_to(world, 8, within_s=30)
+    assert world.counters.penalties == 0
+
+
 def test_a_commit_that_the_others_know_reaches_a_node_that_lost_every_precommit() -> None:
     world = network(4)
     world.links.cut = {(i, 3) for i in range(3)}

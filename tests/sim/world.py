@@ -16,7 +16,7 @@ from typing import Final
 
 from chain.errors import PeerError
 from chain.types import Hash32
-from consensus.application import BuiltBlock
+from consensus.application import BuiltBlock, Validation
 from consensus.catch_up import BLOCKS_PER_REQUEST, RESPONSE_BYTES
 from consensus.codec import decode_message, encode_message
 from consensus.messages import BlockRequest, SyncedBlock, SyncRequest, SyncResponse
@@ -160,6 +160,7 @@ class Node:
         self._judged: set[Hash32] = set()
         self.carries_transactions = True
         self.builds_invalid = False
+        self.refuses_undecided = False
         self.tamper: Callable[[SyncResponse], SyncResponse] | None = None
         self.replica: Replica | None = None
         self._life = 0
@@ -310,6 +311,8 @@ class Node:
             case BuildJob():
                 return self._build(job.height)
             case ValidateJob():
+                if self.refuses_undecided and not job.decided:
+                    return Validation(None, False, "ahead of the clock", is_peer_fault=False)
                 self._judged.add(block_id_of(job.payload))
                 return self.chain.validate(job.height, job.payload)
             case CommitJob():
