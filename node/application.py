@@ -25,7 +25,7 @@ from node.chain_rules import ChainConstants, earliest_time_ms
 from node.config import ProductionSettings
 from node.payload import ConsensusRecord, encode_payload_parts
 from node.pool import TransactionPool
-from node.production import MIN_TRANSACTION_GAS, Chosen, ExecutedBlock
+from node.production import Chosen, ExecutedBlock, most_transactions
 from state.chain_store import ChainStore
 from vm.environment import BlockEnvironment
 
@@ -114,7 +114,7 @@ class ChainApplication:
         deadline = time.monotonic() + min(deadline_s, self._settings.build_budget_ms / 1000)
         record = ConsensusRecord(self._next_time_ms(head), last_commit)
         environment = self._executor.environment(head, record, self._operator)
-        most = environment.gas_limit // MIN_TRANSACTION_GAS + SPARE_CANDIDATES
+        most = most_transactions(environment.gas_limit) + SPARE_CANDIDATES
         candidates = self._pool.candidates(environment.base_fee_per_gas, most)
 
         def work() -> tuple[ExecutedBlock, Chosen]:
@@ -157,12 +157,10 @@ class ChainApplication:
 
     async def commit(self, payload: bytes, commit: Commit) -> ChainPosition:
         """Writes the decided block; all that follows from it is durable when this returns."""
-        head = self._head
+        head, remembered = self._head, self._executed.get(commit.block_id)
 
         def work() -> tuple[ExecutedBlock, HeadRecord]:
-            executed = self._executed.get(commit.block_id)
-            if executed is None:
-                executed = self._executor.execute_decided(head, payload, commit)
+            executed = remembered or self._executor.execute_decided(head, payload, commit)
             return executed, self._executor.write(head, executed, commit)
 
         # Shielded: a commit that is written but not told would leave memory behind the database.

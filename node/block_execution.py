@@ -24,6 +24,7 @@ from node.chain_rules import (
     ChainConstants,
     ExecutionRoots,
     check_beneficiary,
+    check_clock,
     check_header,
     check_payload_is_of_header,
     check_record,
@@ -39,7 +40,7 @@ from node.payload import (
     encode_payload,
     encode_record,
 )
-from node.production import Chosen, ExecutedBlock, ExecutionCrashed, fill_block
+from node.production import Chosen, ExecutedBlock, ExecutionCrashed, fill_block, most_transactions
 from state.chain_store import ChainStore
 from vm.block import BlockBuilder, BlockResult, execute_block
 from vm.environment import BlockEnvironment
@@ -103,21 +104,32 @@ class BlockExecutor:
     def judge(self, head: HeadRecord, raw: bytes, latest_ms: int | None) -> ExecutedBlock | RefusedBlock:
         """Executes a payload on `head`; `latest_ms` bounds its time, None for a decided block.
 
-        Raises PeerError for bytes that are no payload, or not that of their header: they say nothing about the
-        block. A crash of execution counts as invalid too: no peer may stop this node, and every node of this version
-        crashes on the same transaction, so that no quorum will want the block.
+        Raises PeerError for bytes that are no payload, or not that of their header, and for a time ahead of the
+        clock: that says nothing about the block, which may be valid in other bytes or a little later. A crash of
+        execution counts as invalid too: no peer may stop this node, and every node of this version crashes on the
+        same transaction, so that no quorum will want the block.
         """
-        payload = decode_payload(
-            raw, self._constants.chain_id, self._constants.params.max_block_bytes, self._known
-        )
+        payload = self._decode(raw)
         check_payload_is_of_header(self._constants, head.parent, payload)
+        if latest_ms is not None:
+            check_clock(payload.record, latest_ms)
         try:
-            return self._judge_payload(head, payload, latest_ms)
+            return self._judge_payload(head, payload)
         except PeerError as error:
             return RefusedBlock(payload.block.hash, str(error))
 
-    def _judge_payload(self, head: HeadRecord, payload: BlockPayload, latest_ms: int | None) -> ExecutedBlock:
-        check_record(self._constants, head.parent, payload, latest_ms=latest_ms)
+    def _decode(self, raw: bytes) -> BlockPayload:
+        constants = self._constants
+        return decode_payload(
+            raw,
+            constants.chain_id,
+            constants.params.max_block_bytes,
+            self._known,
+            max_transactions=most_transactions(constants.gas_limit),
+        )
+
+    def _judge_payload(self, head: HeadRecord, payload: BlockPayload) -> ExecutedBlock:
+        check_record(self._constants, head.parent, payload)
         last_commit = payload.record.last_commit
         if last_commit is not None:
             if head.validators is None:
@@ -137,14 +149,12 @@ class BlockExecutor:
         The parent's commit inside was judged by those validators. Raises InvariantViolation.
         """
         try:
-            payload = decode_payload(
-                raw, self._constants.chain_id, self._constants.params.max_block_bytes, self._known
-            )
+            payload = self._decode(raw)
             if payload.block.hash != commit.block_id:
                 raise InvalidPayload(
                     f"payload of block 0x{payload.block.hash.hex()}, another one was decided"
                 )
-            check_record(self._constants, head.parent, payload, latest_ms=None)
+            check_record(self._constants, head.parent, payload)
             return self._execute(head, payload)
         except PeerError as error:
             raise InvariantViolation(

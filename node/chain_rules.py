@@ -172,13 +172,18 @@ def check_payload_is_of_header(constants: ChainConstants, parent: ParentBlock, p
         raise InvalidPayload("the consensus record is not that of the header")
 
 
-def check_record(
-    constants: ChainConstants, parent: ParentBlock, payload: BlockPayload, *, latest_ms: int | None
-) -> None:
-    """The block's place and time. `latest_ms` bounds the time of a proposal; None for a decided block.
+def check_clock(record: ConsensusRecord, latest_ms: int) -> None:
+    """Whether a proposal's time is not after `latest_ms`, which comes from the clock of this node.
 
+    The one rule on which honest nodes may differ, and whose verdict may change: it must never condemn the block.
     Raises InvalidPayload.
     """
+    if record.timestamp_ms > latest_ms:
+        raise InvalidPayload(f"time {record.timestamp_ms} ms is too far ahead of the clock")
+
+
+def check_record(constants: ChainConstants, parent: ParentBlock, payload: BlockPayload) -> None:
+    """The block's place and time. Raises InvalidPayload."""
     header, record = payload.block.header, payload.record
     if header.number != parent.header.number + 1:
         raise InvalidPayload(f"block {header.number} where {parent.header.number + 1} is next")
@@ -189,8 +194,6 @@ def check_record(
         raise InvalidPayload(
             f"time {record.timestamp_ms} ms is before parent plus block interval, {earliest_ms} ms"
         )
-    if latest_ms is not None and record.timestamp_ms > latest_ms:
-        raise InvalidPayload(f"time {record.timestamp_ms} ms is too far ahead of the clock")
     if (record.last_commit is None) != (parent.header.number == 0):
         raise InvalidPayload("only the first block has no commit of its parent")
 

@@ -1,8 +1,8 @@
 """What a proposal carries: the Ethereum block, and beside it the consensus data that its header commits to.
 
-Owns the wire and storage form of both. Never executes or judges a block: see node.block_checks.
-Form: msgpack, first element the version; bytes stay bytes, so the encoding of a value is unique. The header commits
-to everything: transactions by their root, the consensus record by `parent_beacon_block_root`.
+Owns the wire and storage form of both. Never executes or judges a block: see node.block_execution.
+Form: msgpack, first element the version, in its shortest form: a block has one payload. The header commits to
+everything: transactions by their root, the consensus record by `parent_beacon_block_root`.
 """
 
 from __future__ import annotations
@@ -59,11 +59,18 @@ def encode_payload_parts(block: Block, record: bytes) -> bytes:
     return packed
 
 
-def decode_payload(raw: bytes, chain_id: int, max_bytes: int, known: KnownTransaction) -> BlockPayload:
-    """Raises InvalidPayload for anything that is not exactly one well-formed payload of this chain.
+def decode_payload(
+    raw: bytes,
+    chain_id: int,
+    max_bytes: int,
+    known: KnownTransaction,
+    *,
+    max_transactions: int = MAX_TRANSACTIONS_PER_BLOCK,
+) -> BlockPayload:
+    """Raises InvalidPayload for anything that is not the one encoding of a payload of this chain.
 
     `known` gives a transaction that was decoded before, by the hash of its bytes: that saves decoding it and
-    recovering its sender again.
+    recovering its sender again. `max_transactions` bounds that work for a payload that no gas limit admits.
     """
     if len(raw) > max_bytes:
         raise InvalidPayload(f"payload of {len(raw)} bytes, at most {max_bytes} are allowed")
@@ -72,7 +79,7 @@ def decode_payload(raw: bytes, chain_id: int, max_bytes: int, known: KnownTransa
         raise InvalidPayload(f"unknown payload version {version!r}")
     if not isinstance(header, bytes) or len(header) > MAX_HEADER_BYTES:
         raise InvalidPayload("header is not a short byte string")
-    if not isinstance(raws, list) or len(raws) > MAX_TRANSACTIONS_PER_BLOCK:
+    if not isinstance(raws, list) or len(raws) > max_transactions:
         raise InvalidPayload("transactions are not a list of allowed length")
     if not all(isinstance(item, bytes) for item in raws) or not isinstance(record, bytes):
         raise InvalidPayload("transactions and record must be byte strings")
@@ -81,7 +88,11 @@ def decode_payload(raw: bytes, chain_id: int, max_bytes: int, known: KnownTransa
         block = Block(decode_header(header), tuple(item.transaction for item in recovered))
     except NodeError as error:
         raise InvalidPayload(f"block does not decode: {error}") from error
-    return BlockPayload(block, recovered, decode_record(record))
+    payload = BlockPayload(block, recovered, decode_record(record))
+    # msgpack has several encodings of a number and a length: a block id must not have several payloads.
+    if encode_payload(payload) != raw:
+        raise InvalidPayload("not the canonical encoding")
+    return payload
 
 
 def encode_record(record: ConsensusRecord) -> bytes:

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chain.block import Block
-from chain.errors import InvariantViolation
+from chain.errors import EnvironmentFault, InvariantViolation
 from chain.receipt import Receipt
 from chain.transaction import RecoveredTransaction
 from chain.types import Address, Hash32
-from node.payload import BlockPayload
+from node.payload import MAX_TRANSACTIONS_PER_BLOCK, BlockPayload
 from state.chain_store import StateUpdate
 from vm.block import BlockBuilder
 from vm.errors import BlockBytesExhausted, BlockGasExhausted, NonceTooHigh, TransactionRejected
 
-MIN_TRANSACTION_GAS = 21_000
+MIN_TRANSACTION_GAS = 21_000  # intrinsic gas of the smallest transaction
 # After this many transactions in a row that no longer fit, the block counts as full: looking through the whole
 # pool for one that would still fit costs more than it earns.
 MAX_MISFITS = 32
@@ -57,6 +57,11 @@ class Chosen:
     unusable: tuple[Hash32, ...]
 
 
+def most_transactions(gas_limit: int) -> int:
+    """How many transactions a block of this gas limit can carry at most."""
+    return min(MAX_TRANSACTIONS_PER_BLOCK, gas_limit // MIN_TRANSACTION_GAS)
+
+
 def fill_block(builder: BlockBuilder, candidates: Sequence[RecoveredTransaction], deadline: float) -> Chosen:
     """Adds candidates in order until gas, bytes or time run out; `deadline` is on time.monotonic()'s clock.
 
@@ -67,7 +72,9 @@ def fill_block(builder: BlockBuilder, candidates: Sequence[RecoveredTransaction]
     held_back: set[Address] = set()
     misfits = 0
     for recovered in candidates:
-        if builder.gas_left < MIN_TRANSACTION_GAS or misfits >= MAX_MISFITS or time.monotonic() >= deadline:
+        if builder.gas_left < MIN_TRANSACTION_GAS or len(included) >= MAX_TRANSACTIONS_PER_BLOCK:
+            break
+        if misfits >= MAX_MISFITS or time.monotonic() >= deadline:
             break
         if recovered.sender in held_back:
             continue
@@ -81,7 +88,7 @@ def fill_block(builder: BlockBuilder, candidates: Sequence[RecoveredTransaction]
         except TransactionRejected:
             unusable.append(recovered.transaction.hash)
             held_back.add(recovered.sender)
-        except InvariantViolation:
+        except (InvariantViolation, EnvironmentFault):
             raise
         except Exception as error:
             raise ExecutionCrashed(recovered) from error

@@ -14,6 +14,7 @@ from chain.types import Hash32
 from genesis import AUR
 from node.chain_rules import earliest_time_ms
 from node.payload import BlockPayload, ConsensusRecord, decode_payload, encode_payload
+from state.kv import DatabaseDamaged
 from tests.node.chain_fixture import ACCOUNTS, OPERATOR, RECEIVER, HandDrivenChain, commit_of, transfer
 from vm.transaction import apply_transaction
 
@@ -161,6 +162,10 @@ async def test_a_time_out_of_bounds_is_refused(chain: HandDrivenChain, shift_ms:
     assert verdict.valid == (shift_ms < 0)  # a clock that goes back still gives a time after the parent's
     if shift_ms > 0:
         assert "ahead of the clock" in verdict.reason
+        # Clocks differ and go on: a verdict on the block would bind this node to it for the whole height.
+        assert verdict.block_id is None
+        chain.clock.now_ms += shift_ms
+        assert (await chain.application.validate(height, raw)).valid
 
 
 async def test_a_block_before_the_interval_is_over_is_refused(
@@ -169,7 +174,6 @@ async def test_a_block_before_the_interval_is_over_is_refused(
     await chain.decide()
     earliest = earliest_time_ms
     monkeypatch.setattr("node.application.earliest_time_ms", lambda *parts: earliest(*parts) - 1)
-    chain.clock.now_ms = 0
     height, block_id, hasty = await chain.build()
     verdict = await chain.application.validate(height, hasty)
     assert (verdict.valid, verdict.block_id) == (False, block_id)
@@ -200,6 +204,20 @@ async def test_a_transaction_below_the_base_fee_makes_no_blocks(chain: HandDrive
     cheap = transfer(0, 0, tip=1, fee=10)
     assert await submit(chain, cheap.raw) == [cheap.hash]
     assert not chain.application.has_transactions()
+
+
+async def test_a_fault_of_the_disk_while_building_is_not_blamed_on_a_transaction(
+    chain: HandDrivenChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await submit(chain, transfer(0, 0).raw)
+
+    def failing(*_: object, **__: object) -> object:
+        raise DatabaseDamaged("bad sector")
+
+    monkeypatch.setattr("vm.block.apply_transaction", failing)
+    with pytest.raises(DatabaseDamaged):
+        await chain.build()
+    assert chain.pool.counts()[0] == 1
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\x00", b"\x94\x01\xc4\x00\x90\xc4\x00", b"\xff" * 100])
