@@ -160,7 +160,11 @@ class Network(Protocol):
         """Peer id of this node."""
 
     async def broadcast(self, topic: Topic, payload: bytes) -> None:
-        """Gossip to all subscribers. Never waits for a peer. Raises MessageTooLarge."""
+        """Gossip to all subscribers. Never waits for a peer. Raises MessageTooLarge.
+
+        Messages are told apart by topic and payload: one that this node sent or saw in the last two minutes is not
+        sent again.
+        """
 
     async def send(self, peer: PeerId, protocol: ProtocolName, payload: bytes) -> None:
         """Queue for one peer, in order; dropped silently when the peer is away. Raises MessageTooLarge."""
