@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measurement import Measurement, Options
+from chain.secp256k1 import PrivateKey
 from chain.transaction import TransactionType, UnsignedTransaction, sign_transaction
 from chain.types import Address
 from genesis import dev_accounts
@@ -123,7 +124,7 @@ def _load(ports: list[int], pids: list[int], count: int) -> LoadResult:
     accounts = dev_accounts()
     for number in range(count):
         sender = number % len(accounts)
-        raw, transaction_hash = _transfer(sender, number // len(accounts))
+        raw, transaction_hash = _transfer(accounts[sender], number // len(accounts))
         hashes.add(transaction_hash)
         work[sender % CONNECTIONS].append(raw)
     sent_at: dict[str, float] = {}
@@ -143,7 +144,7 @@ def _load(ports: list[int], pids: list[int], count: int) -> LoadResult:
     return LoadResult(seconds, latencies, blocks, before, _usage(pids))
 
 
-def _transfer(sender: int, nonce: int) -> tuple[bytes, str]:
+def _transfer(key: PrivateKey, nonce: int) -> tuple[bytes, str]:
     unsigned = UnsignedTransaction(
         type=TransactionType.DYNAMIC_FEE,
         chain_id=CHAIN_ID,
@@ -155,7 +156,7 @@ def _transfer(sender: int, nonce: int) -> tuple[bytes, str]:
         value=1,
         data=b"",
     )
-    transaction = sign_transaction(unsigned, dev_accounts()[sender])
+    transaction = sign_transaction(unsigned, key)
     return transaction.raw, "0x" + transaction.hash.hex()
 
 
