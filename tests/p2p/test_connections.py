@@ -136,17 +136,24 @@ async def test_a_banned_validator_is_back_after_a_moment() -> None:
         assert 0.2 < trio.current_time() - banned_s < 3
 
 
-async def test_a_stopped_process_is_disconnected_after_the_ping_timeout() -> None:
-    async with stock_host() as stock, node(1, stock.address, ping_interval_s=0.2, ping_timeout_s=1.0) as a:
-        await eventually(lambda: a.peers())
-        await trio.sleep(0.5)
-        assert a.peers()[0].round_trip_ms is not None
-        stock.process.send_signal(signal.SIGSTOP)
-        stopped_s = trio.current_time()
-        await eventually(lambda: not a.peers())
-        assert trio.current_time() - stopped_s < 3
-        stock.process.send_signal(signal.SIGCONT)
-        await eventually(lambda: a.peers())
+async def test_a_stopped_process_is_disconnected_and_does_not_delay_closing() -> None:
+    async with stock_host() as stock:
+        async with node(1, stock.address, ping_interval_s=0.2, ping_timeout_s=1.0) as a:
+            await eventually(lambda: a.peers())
+            await trio.sleep(0.5)
+            assert a.peers()[0].round_trip_ms is not None
+            stock.process.send_signal(signal.SIGSTOP)
+            stopped_s = trio.current_time()
+            await eventually(lambda: not a.peers())
+            assert trio.current_time() - stopped_s < 3
+            stock.process.send_signal(signal.SIGCONT)
+            await eventually(lambda: a.peers())
+            stock.process.send_signal(signal.SIGSTOP)
+            for _ in range(3):
+                await a.send(stock.peer_id, DIRECT, bytes(8_000_000))
+            await trio.sleep(0.1)
+            closing_s = trio.current_time()
+        assert trio.current_time() - closing_s < 2
 
 
 async def test_addresses_of_peers_are_learned_kept_and_dialled_after_a_restart(tmp_path: Path) -> None:
