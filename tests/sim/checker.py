@@ -16,6 +16,7 @@ it, it works out again from the messages on the wire. Only decoding and sign byt
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import coincurve
 
@@ -27,6 +28,9 @@ from consensus.sign_bytes import sign_bytes
 from consensus.types import BlockIdFlag, Commit, Evidence, Proposal, Vote, VoteKind
 from consensus.validator_set import ValidatorSet
 from tests.sim.chain import GENESIS_ID, block_id_of, parent_of
+
+decoded = lru_cache(maxsize=4096)(decode_message)
+"""What is sent again and again is decoded once."""
 
 
 class Violation(AssertionError):
@@ -53,7 +57,7 @@ class Checker:
 
     def sent(self, sender: Address | None, raw: bytes, is_durable: Callable[[bytes], bool]) -> None:
         """A node hands a message to the network; `is_durable` looks for a log entry on its disk."""
-        message = decode_message(raw)
+        message = decoded(raw)
         if isinstance(message, ProposalMessage):
             signed: Vote | Proposal = message.proposal
             signer, kind = message.proposal.proposer, 0

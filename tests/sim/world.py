@@ -27,7 +27,7 @@ from consensus.signer import FileSigner
 from consensus.validator_set import ValidatorSet
 from consensus.wal import Wal
 from tests.sim.chain import HashChain, block_id_of, key_of
-from tests.sim.checker import Checker
+from tests.sim.checker import Checker, decoded
 from tests.sim.disk import PowerCut, SimDisk
 
 CHAIN_ID: Final = 1337
@@ -353,7 +353,7 @@ class Node:
         return self.world.nodes[int(peer.split(b"-")[1])]
 
     def _check(self, message: bytes) -> None:
-        kind = type(decode_message(message)).__name__
+        kind = type(decoded(message)).__name__
         self.world.counters.by_kind[kind] = self.world.counters.by_kind.get(kind, 0) + 1
         address = None if self.is_follower else self.key.address
         self.world.checker.sent(address, message, self._is_durable)
