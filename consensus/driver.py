@@ -155,16 +155,18 @@ class ConsensusDriver:
     def _request_handler(self, replica: Replica) -> RequestHandler:
         limiter = trio.CapacityLimiter(MAX_SERVED_AT_ONCE)
 
-        async def handle(_peer: bytes, raw: bytes) -> bytes:
-            request = decode_message(raw, max_bytes=MAX_REQUEST_BYTES)
-            match request:
-                case BlockRequest():
-                    return replica.serve_block(request)
-                case SyncRequest():
-                    async with limiter:
-                        return await serve_sync_request(self._application, request)
-                case _:
+        async def handle(peer: bytes, raw: bytes) -> bytes:
+            try:
+                request = decode_message(raw, max_bytes=MAX_REQUEST_BYTES)
+                if not isinstance(request, BlockRequest | SyncRequest):
                     raise InvalidMessage(f"{type(request).__name__} is not a request")
+            except PeerError as fault:
+                self._transport.penalise(peer, str(fault))
+                raise
+            if isinstance(request, BlockRequest):
+                return replica.serve_block(request)
+            async with limiter:
+                return await serve_sync_request(self._application, request)
 
         return handle
 

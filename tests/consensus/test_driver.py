@@ -196,6 +196,7 @@ async def test_requests_are_served_and_bad_ones_refused(tmp_path: Path, autojump
         for raw in (b"", b"nonsense", encode_message(Status(1, 0, Step.PROPOSE)), b"\x01" * 5000):
             with pytest.raises(PeerError):
                 await serve(b"x", raw)
+        assert [peer for peer, _ in nodes[0].transport.penalties] == [b"x"] * 4
 
 
 async def test_status_is_there_once_the_node_runs(tmp_path: Path, autojump_clock: MockClock) -> None:

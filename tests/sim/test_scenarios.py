@@ -183,6 +183,14 @@ def test_everybody_killed_at_every_disk_operation_of_a_height_goes_on() -> None:
         assert world.counters.crashes >= 4
 
 
+def test_a_single_validator_that_loses_power_at_every_disk_operation_goes_on() -> None:
+    for operation in range(24):
+        world = started(1, seed=operation)
+        run_to(world, 2, within_s=20)
+        world.nodes[0].disk.cut_in = operation
+        run_to(world, 5, within_s=60)
+
+
 def _without_signatures(response: SyncResponse) -> SyncResponse:
     def strip(block: SyncedBlock) -> SyncedBlock:
         slots = tuple(
