@@ -1,8 +1,8 @@
 """The network over libp2p: opens it, runs it, closes it.
 
 Owns: `open_libp2p_network` and the `Network` that it yields.
-Never: imports libp2p before a network is opened: that costs 0.5 s of CPU and 35 to 65 MB, which the command
-line tools do not pay.
+Never: imports libp2p before a network is opened: that costs 0.25 s of CPU and 31 MB, which the command line
+tools do not pay.
 """
 
 import errno

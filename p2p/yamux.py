@@ -158,12 +158,14 @@ class BoundedYamux(IMuxedConn):
             await self._close_transport()
             self.event_closed.set()
             return
-        if not self._is_closing:
-            await self._say_goodbye(_GO_AWAY_NORMAL)
-        self._run_scope.cancel()
-        with trio.move_on_after(2 * _CLOSE_FLUSH_S) as scope:
-            scope.shield = True
-            await self.event_closed.wait()
+        try:
+            if not self._is_closing:
+                await self._say_goodbye(_GO_AWAY_NORMAL)
+        finally:
+            self._run_scope.cancel()
+            with trio.move_on_after(2 * _CLOSE_FLUSH_S) as scope:
+                scope.shield = True
+                await self.event_closed.wait()
 
     async def _say_goodbye(self, reason: int) -> None:
         self._is_closing = True

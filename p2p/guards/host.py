@@ -118,10 +118,12 @@ class GuardedConnection(SwarmConn):
         self.event_closed.set()
         self.swarm.remove_conn(self)
         self.swarm.policy.on_disconnected(self)
-        await self.muxed_conn.close()
-        with trio.move_on_after(_NOTIFY_TIMEOUT_S) as scope:
-            scope.shield = True
-            await self.swarm.notify_disconnected(self)
+        try:
+            await self.muxed_conn.close()
+        finally:
+            with trio.move_on_after(_NOTIFY_TIMEOUT_S) as scope:
+                scope.shield = True
+                await self.swarm.notify_disconnected(self)
 
     async def _handle_new_streams(self) -> None:
         self.event_started.set()

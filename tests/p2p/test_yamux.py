@@ -266,6 +266,17 @@ async def test_closing_wakes_everybody_and_what_has_arrived_stays_readable() -> 
             await pair.a.open_stream()
 
 
+async def test_a_cancelled_close_closes_nevertheless() -> None:
+    async with connected() as pair:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await pair.a.close()
+        assert scope.cancelled_caught
+        with trio.fail_after(1):
+            await pair.a.event_closed.wait()
+            await pair.b.event_closed.wait()
+
+
 async def test_a_silent_peer_is_cut_off_after_the_ping_timeout(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
