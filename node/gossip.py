@@ -2,8 +2,9 @@
 
 Owns the topic's message form and the pace of sending. Gossip costs about 2 ms of CPU per message and node whatever
 its size, so transactions are collected for a moment and travel together. A lost message costs latency, not the
-transaction: it stays in the pool that accepted it, and what waits long is offered again.
-Form: msgpack list [version, [raw, ...]].
+transaction: it stays in the pool of the node that promised it, and what waits long is offered again.
+Form: msgpack list [version, sequence, [raw, ...]]. The sequence number, of no other meaning, makes an offer that is
+repeated another message: gossip drops a message that it has seen.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ TOPIC = "tx"
 GOSSIP_VERSION = 1
 COLLECT_S = 0.03  # adds at most this to a transaction's way; at 1,000 a second a message carries about 30
 TARGET_BATCH_BYTES = 192 << 10  # small enough that a batch is decoded and recovered in some 0.1 s
+OFFER_AGAIN_EVERY_S = 10.0
 MAX_TRANSACTIONS = 4_096  # a message of 960 KiB holds fewer real transactions than this many
 
 log = structlog.get_logger(__name__)
@@ -32,6 +34,7 @@ async def gossip_transactions(network: Network, pool: TransactionPool) -> None:
     inbox = network.subscribe(TOPIC)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_send, network, pool)
+        nursery.start_soon(_offer_again, pool)
         async for peer, message in inbox:
             try:
                 raws = decode_batch(message)
@@ -45,11 +48,19 @@ async def gossip_transactions(network: Network, pool: TransactionPool) -> None:
 
 
 async def _send(network: Network, pool: TransactionPool) -> None:
+    sequence = 0
     while True:
         raws = await pool.take_outbox()
         for batch in split_batches(raws):
-            await network.broadcast(TOPIC, encode_batch(batch))
+            await network.broadcast(TOPIC, encode_batch(sequence, batch))
+            sequence += 1
         await trio.sleep(COLLECT_S)
+
+
+async def _offer_again(pool: TransactionPool) -> None:
+    while True:
+        await trio.sleep(OFFER_AGAIN_EVERY_S)
+        pool.offer_again()
 
 
 def split_batches(raws: list[bytes]) -> list[list[bytes]]:
@@ -65,9 +76,9 @@ def split_batches(raws: list[bytes]) -> list[list[bytes]]:
     return batches
 
 
-def encode_batch(raws: list[bytes]) -> bytes:
+def encode_batch(sequence: int, raws: list[bytes]) -> bytes:
     """The message that carries these transactions."""
-    packed: bytes = msgpack.packb([GOSSIP_VERSION, raws])
+    packed: bytes = msgpack.packb([GOSSIP_VERSION, sequence, raws])
     return packed
 
 
@@ -87,7 +98,9 @@ def decode_batch(message: bytes) -> list[bytes]:
     except (ValueError, msgpack.exceptions.UnpackException, RecursionError) as error:
         raise InvalidPayload(f"not msgpack of the expected form: {error}") from error
     match value:
-        case [version, [*raws]] if version == GOSSIP_VERSION and all(isinstance(raw, bytes) for raw in raws):
+        case [int(version), int(), [*raws]] if version == GOSSIP_VERSION and all(
+            isinstance(raw, bytes) for raw in raws
+        ):
             return raws
         case _:
-            raise InvalidPayload("not a list of a known version and transactions")
+            raise InvalidPayload("not a list of a known version, a number and transactions")

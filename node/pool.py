@@ -1,20 +1,21 @@
 """The transaction pool as a service: admission, journal, gossip outbox, and what block production takes from it.
 
 Owns the way of a raw transaction into the mempool: decode and recover its sender in a worker thread, check it against
-the head, put it into the pool, write acknowledged ones to the journal, offer it to peers. Submissions that arrive
+the head, put it into the pool, write acknowledged ones to the journal, offer these to peers. Submissions that arrive
 while a batch is worked on form the next batch. Never executes transactions.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 import trio
 
-from chain.errors import CallerError, InvariantViolation, NodeError
+from chain.errors import CallerError, EnvironmentFault, InvariantViolation, NodeError
 from chain.fees import next_base_fee
 from chain.header import Header
 from chain.keccak import keccak256
@@ -23,7 +24,7 @@ from chain.types import Address, Hash32
 from node.chain_rules import ChainConstants
 from node.config import MempoolSettings
 from node.errors import PoolError
-from node.journal import REWRITE_AT_BYTES, TransactionJournal
+from node.journal import TransactionJournal
 from node.mempool import Mempool, SenderAccount
 from state.chain_store import ChainStore
 from state.reader import StateReader
@@ -33,12 +34,26 @@ from vm.transaction import check_transaction_form
 MAX_BATCH = 256
 # Submissions that wait for the worker; a client gets "busy" beyond, instead of the node growing.
 MAX_WAITING = 20_000
-# Offered to peers and not fetched yet; the oldest is dropped first, the transaction itself stays in the pool.
+# Offered to peers and not fetched yet; the oldest is dropped first, it stays in the pool and is offered again.
 MAX_OUTBOX = 8_192
+# A message may be lost, and peers restart: what this node has promised is offered again while it waits for a block.
+OFFER_AGAIN_AFTER_S = 10.0
+MAX_OFFERED_AGAIN = 512  # each time; about 60 KB of transfers
+MAX_LOGGED_BYTES = 1_024  # of a transaction in the log, enough to see what it is
+STOPPING = "the node is stopping"
 
 log = structlog.get_logger(__name__)
 
 Admitted = Hash32 | CallerError
+NOT_STORED = PoolError(
+    "the transaction is not on disk: this node cannot write its journal; it may still be included"
+)
+
+
+class ReportsReady(Protocol):
+    """A trio task status that takes nothing."""
+
+    def started(self, value: None, /) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -47,8 +62,15 @@ class _Submission:
 
     raws: Sequence[bytes]
     acknowledged: bool
-    answers: list[Admitted]
-    done: trio.Event
+    answers: list[Admitted] = field(default_factory=list)
+    done: trio.Event = field(default_factory=trio.Event)
+
+    def answer(self, answers: list[Admitted]) -> None:
+        self.answers = answers
+        self.done.set()
+
+    def refuse(self, reason: str) -> None:
+        self.answer([PoolError(reason) for _ in self.raws])
 
 
 class TransactionPool:
@@ -71,17 +93,30 @@ class TransactionPool:
         self._waiting_count = 0
         self._work = trio.Event()
         self._changed = trio.Event()
-        self._outbox: dict[Hash32, bytes] = {}
+        self._is_stopped = False
+        self._outbox: OrderedDict[Hash32, None] = OrderedDict()
         self._outbox_filled = trio.Event()
+        # Acknowledged ones that may still wait, with the time of their last offer, the longest ago first.
+        self._promised: OrderedDict[Hash32, float] = OrderedDict()
 
-    async def run(self) -> None:
-        """Works on submissions until cancelled; first takes in again what the journal holds."""
-        await self._replay_journal()
-        while True:
-            await self._work.wait()
-            self._work = trio.Event()
+    async def run(self, *, task_status: ReportsReady = trio.TASK_STATUS_IGNORED) -> None:
+        """Works on submissions until cancelled; first takes in again what the journal holds.
+
+        It has started when that is done. Whoever still waits for an answer at the end is told that the node stops.
+        """
+        self._is_stopped = False
+        try:
+            await self._replay_journal()
+            task_status.started(None)
+            while True:
+                await self._work.wait()
+                self._work = trio.Event()
+                await self._work_on_waiting()
+        finally:
+            self._is_stopped = True
             while self._waiting:
-                await self._work_on(self._next_batch())
+                self._waiting.popleft().refuse(STOPPING)
+            self._waiting_count = 0
 
     async def submit(self, raws: Sequence[bytes]) -> list[Admitted]:
         """Takes transactions of a client; each answer is the hash, once it is on disk, or the reason against it."""
@@ -130,9 +165,23 @@ class TransactionPool:
         """Waits for new transactions to tell peers about, and takes them all."""
         await self._outbox_filled.wait()
         self._outbox_filled = trio.Event()
-        taken = list(self._outbox.values())
+        waiting = (self._mempool.get(transaction_hash) for transaction_hash in self._outbox)
+        taken = [recovered.transaction.raw for recovered in waiting if recovered is not None]
         self._outbox.clear()
         return taken
+
+    def offer_again(self) -> None:
+        """Puts promised transactions that have waited for long into the outbox once more; call now and then."""
+        now_s = trio.current_time()
+        left = MAX_OFFERED_AGAIN
+        while self._promised and left:
+            transaction_hash, offered_s = next(iter(self._promised.items()))
+            if now_s - offered_s < OFFER_AGAIN_AFTER_S:
+                break
+            del self._promised[transaction_hash]
+            if transaction_hash in self._mempool:
+                self._offer(transaction_hash)
+                left -= 1
 
     # --- changes from block production --------------------------------------------------------------------
 
@@ -148,18 +197,20 @@ class TransactionPool:
         self._announce_change()
 
     async def maintain_journal(self) -> None:
-        """Rewrites the journal once it has outgrown its bound; call now and then."""
-        if self._journal is not None and self._journal.size_bytes > REWRITE_AT_BYTES:
-            await self._journal.rewrite(item.transaction.raw for item in self._mempool.transactions())
+        """Rewrites the journal when it holds much that no longer waits, or could not be written; call now and then."""
+        if self._journal is not None and self._journal.needs_rewrite(self._mempool.size_bytes):
+            await self._rewrite_journal(self._journal)
 
     # --- the work -----------------------------------------------------------------------------------------
 
     async def _enqueue(self, raws: Sequence[bytes], *, acknowledged: bool) -> list[Admitted]:
         if not raws:
             return []
+        if self._is_stopped:
+            return [PoolError(STOPPING)] * len(raws)
         if self._waiting_count + len(raws) > MAX_WAITING:
             return [PoolError("node is busy: too many transactions wait for admission")] * len(raws)
-        submission = _Submission(raws, acknowledged, [], trio.Event())
+        submission = _Submission(raws, acknowledged)
         self._waiting.append(submission)
         self._waiting_count += len(raws)
         self._work.set()
@@ -176,30 +227,44 @@ class TransactionPool:
         self._waiting_count -= size
         return batch
 
+    async def _work_on_waiting(self) -> None:
+        while self._waiting:
+            batch = self._next_batch()
+            try:
+                # What has begun is finished: a client should not hear "stopping" of a transaction that went in.
+                with trio.CancelScope(shield=True):
+                    await self._work_on(batch)
+            finally:
+                for submission in batch:
+                    if not submission.done.is_set():
+                        submission.refuse(STOPPING)
+            await trio.lowlevel.checkpoint()
+
     async def _work_on(self, batch: list[_Submission]) -> None:
         raws = [raw for submission in batch for raw in submission.raws]
         judged = iter(await trio.to_thread.run_sync(self._judge_all, raws))
+        answers: list[list[Admitted]] = []
         to_journal: list[bytes] = []
         for submission in batch:
-            for raw in submission.raws:
-                answer = self._admit(next(judged))
-                submission.answers.append(answer)
-                if submission.acknowledged and isinstance(answer, bytes):
-                    to_journal.append(raw)
+            answers.append([self._admit(next(judged), submission.acknowledged) for _ in submission.raws])
+            if submission.acknowledged:
+                pairs = zip(submission.raws, answers[-1], strict=True)
+                to_journal += [raw for raw, answer in pairs if isinstance(answer, bytes)]
         self._announce_change()
+        is_stored = await self._store_promised(to_journal)
+        for submission, admitted in zip(batch, answers, strict=True):
+            is_broken = submission.acknowledged and not is_stored
+            submission.answer([NOT_STORED if is_broken and isinstance(a, bytes) else a for a in admitted])
+
+    async def _store_promised(self, raws: list[bytes]) -> bool:
+        if not raws or self._journal is None:
+            return True
         try:
-            if to_journal and self._journal is not None:
-                await self._journal.append(to_journal)
+            await self._journal.append(raws)
         except NodeError as error:
             log.error("journal_write_failed", reason=str(error))
-            refusal = PoolError(
-                "the transaction is not on disk: this node cannot write its journal; it may still be included"
-            )
-            for submission in batch:
-                if submission.acknowledged:
-                    submission.answers = [refusal for _ in submission.answers]
-        for submission in batch:
-            submission.done.set()
+            return False
+        return True
 
     def _judge_all(self, raws: Sequence[bytes]) -> list[RecoveredTransaction | CallerError]:
         return [self._judge(raw) for raw in raws]
@@ -212,35 +277,62 @@ class TransactionPool:
             return RecoveredTransaction(transaction, recover_sender(transaction))
         except CallerError as error:
             return error
+        except (InvariantViolation, EnvironmentFault):
+            raise
+        except Exception:
+            # Anybody may send anything: a fault of ours in reading it must not end the node.
+            log.exception("transaction_crashed_admission", raw="0x" + raw[:MAX_LOGGED_BYTES].hex())
+            return PoolError("internal error while reading the transaction")
 
-    def _admit(self, judged: RecoveredTransaction | CallerError) -> Admitted:
+    def _admit(self, judged: RecoveredTransaction | CallerError, acknowledged: bool) -> Admitted:
         if not isinstance(judged, RecoveredTransaction):
             return judged
         try:
             self._mempool.add(judged)
         except CallerError as error:
             return error
-        self._offer(judged)
+        if acknowledged:
+            self._offer(judged.transaction.hash)
         return judged.transaction.hash
 
-    def _offer(self, recovered: RecoveredTransaction) -> None:
-        self._outbox[recovered.transaction.hash] = recovered.transaction.raw
+    def _offer(self, transaction_hash: Hash32) -> None:
+        """Only the node that promised it offers a transaction: gossip itself brings it to everybody."""
+        self._promised[transaction_hash] = trio.current_time()
+        self._outbox[transaction_hash] = None
         if len(self._outbox) > MAX_OUTBOX:
-            del self._outbox[next(iter(self._outbox))]
+            self._outbox.popitem(last=False)
         self._outbox_filled.set()
 
     async def _replay_journal(self) -> None:
-        if self._journal is None:
+        journal = self._journal
+        if journal is None:
             return
-        raws = self._journal.open()
-        kept = 0
+        raws = await trio.to_thread.run_sync(journal.open)
+        judged: list[RecoveredTransaction] = []
         for start in range(0, len(raws), MAX_BATCH):
-            judged = await trio.to_thread.run_sync(self._judge_all, raws[start : start + MAX_BATCH])
-            kept += sum(isinstance(self._admit(result), bytes) for result in judged)
+            judged += await trio.to_thread.run_sync(self._judge_old, raws[start : start + MAX_BATCH])
+        # By nonce: a replacement stands behind its successors, which would wait in the queue and overflow it.
+        judged.sort(key=lambda recovered: recovered.transaction.nonce)
+        kept = 0
+        for index, recovered in enumerate(judged):
+            kept += isinstance(self._admit(recovered, acknowledged=True), bytes)
+            if index % MAX_BATCH == 0:
+                await trio.lowlevel.checkpoint()
         if raws:
             log.info("journal_replayed", read=len(raws), kept=kept)
-            await self._journal.rewrite(item.transaction.raw for item in self._mempool.transactions())
+            await self._rewrite_journal(journal)
         self._announce_change()
+
+    def _judge_old(self, raws: Sequence[bytes]) -> list[RecoveredTransaction]:
+        """The journaled transactions that are in no block yet; recovering senders is what costs time."""
+        fresh = [raw for raw in raws if self._store.transaction_location(keccak256(raw)) is None]
+        return [item for item in self._judge_all(fresh) if isinstance(item, RecoveredTransaction)]
+
+    async def _rewrite_journal(self, journal: TransactionJournal) -> None:
+        try:
+            await journal.rewrite(lambda: [item.transaction.raw for item in self._mempool.transactions()])
+        except NodeError as error:
+            log.error("journal_rewrite_failed", reason=str(error))
 
     def _announce_change(self) -> None:
         self._changed.set()

@@ -117,11 +117,13 @@ async def serve_node(options: NodeOptions) -> None:
             store, application, pool, config.mempool, network, driver.status, wall_time_ms
         )
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(pool.run)
+            nursery.start_soon(driver.run)
+            # The journal may hold many transactions: consensus does not wait for them, clients do, because the next
+            # nonce of an account would be wrong before.
+            await nursery.start(pool.run)
             nursery.start_soon(_keep_journal_small, pool)
             if network is not None:
                 nursery.start_soon(gossip_transactions, network, pool)
-            nursery.start_soon(driver.run)
             port = 0
             if config.rpc.enabled:
                 port = await nursery.start(partial(serve_rpc, rpc_config(config), backend, backend, backend))

@@ -28,7 +28,7 @@ def chain(tmp_path: Path) -> Iterator[HandDrivenChain]:
 
 async def submit(chain: HandDrivenChain, *raws: bytes) -> list[object]:
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(chain.pool.run)
+        await nursery.start(chain.pool.run)
         answers = await chain.pool.submit(raws)
         nursery.cancel_scope.cancel()
     return list(answers)
