@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import trio
 
+from chain.errors import PeerError
 from consensus.application import RequestHandler
 from node.errors import NoPeers
-from p2p.network import Network
+from p2p.network import Network, RequestRefused
 
 CONSENSUS_PROTOCOL = "/aurigraph/consensus/1"
 SYNC_PROTOCOL = "/aurigraph/sync/1"
@@ -40,8 +41,15 @@ class ConsensusTransport:
         return await self._network.request(peer, SYNC_PROTOCOL, message, timeout_s)
 
     def set_request_handler(self, handler: RequestHandler) -> None:
-        """Serves sync requests of peers."""
-        self._network.set_handler(SYNC_PROTOCOL, handler)
+        """Serves sync requests of peers; a PeerError of the handler is a refusal, not a fault of this node."""
+
+        async def serve(peer: bytes, message: bytes) -> bytes:
+            try:
+                return await handler(peer, message)
+            except PeerError as error:
+                raise RequestRefused(str(error)) from error
+
+        self._network.set_handler(SYNC_PROTOCOL, serve)
 
     def peers(self) -> list[bytes]:
         """Connected peers, in order of their ids."""
