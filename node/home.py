@@ -62,14 +62,18 @@ class NodeHome:
         return self.root / "data" / "peers.json"
 
     def make_folders(self) -> None:
-        """Creates the folders that hold files of the running node. Raises HomeError."""
+        """Creates the folders that hold files of the running node. Raises HomeError.
+
+        The root may be a folder that the operator made, or any other: its mode is not touched.
+        """
         try:
-            for folder, mode in ((self.root, 0o755), (self.keystore, 0o700), (self.database.parent, 0o700)):
-                folder.mkdir(parents=True, exist_ok=True)
-                folder.chmod(mode)
+            self.root.mkdir(parents=True, exist_ok=True)
+            for folder in (self.keystore, self.database.parent):
+                folder.mkdir(exist_ok=True)
+                folder.chmod(0o700)
             self.wal.mkdir(exist_ok=True)
         except OSError as error:
-            raise HomeError(f"{self.root}: cannot be prepared: {error.strerror}") from error
+            raise HomeError(f"{error.filename or self.root}: cannot be made: {error.strerror}") from error
 
     def require_initialised(self) -> None:
         """Raises HomeError with the command that helps when there is no genesis file."""

@@ -24,7 +24,10 @@ def configure_logging(settings: LogSettings) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # Not its own tracebacks: they show the values of local variables, which may be keys.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[
@@ -44,13 +47,22 @@ def configure_logging(settings: LogSettings) -> None:
 
 
 class _StandardError(io.StringIO):
-    """Today's sys.stderr at each write: whoever replaces it (a test, a supervisor) gets the log."""
+    """Today's sys.stderr at each write: whoever replaces it (a test, a supervisor) gets the log.
+
+    A log that cannot be written (full disk, reader of a pipe gone, closed file) is lost, but never ends the node.
+    """
 
     def write(self, text: str) -> int:
-        return sys.stderr.write(text)
+        try:
+            return sys.stderr.write(text)
+        except (OSError, ValueError):
+            return len(text)
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        try:
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            pass
 
 
 def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -33,13 +33,21 @@ class RpcClient:
     """Talks to one node; `url` as in http://127.0.0.1:8545."""
 
     def __init__(self, url: str, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise CallerError(f"{url!r} is not an http:// or https:// address")
-        self.url = url
-        self._host = parts.hostname
-        self._port = parts.port
-        self._path = parts.path or "/"
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise CallerError(
+                f"not an address of a node: {error}; write it as http://127.0.0.1:8545"
+            ) from error
+        if parts.scheme not in ("http", "https") or not host:
+            raise CallerError("not an address of a node; write it as http://127.0.0.1:8545")
+        if "@" in parts.netloc:
+            raise CallerError("an address with user name and password is not supported")
+        self.url = f"{parts.scheme}://{parts.netloc}{parts.path}"  # shown in errors: without a query, it may be a key
+        self._host = host
+        self._port = port
+        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._timeout_s = timeout_s
         self._tls = parts.scheme == "https"
 
@@ -49,9 +57,22 @@ class RpcClient:
         if not isinstance(reply, dict):
             raise NodeUnreachable(f"{self.url} does not answer as a JSON-RPC server")
         error = reply.get("error")
+        if isinstance(error, dict):
+            code = error.get("code")
+            raise RpcCallFailed(
+                str(error.get("message")), code if isinstance(code, int) else 0, error.get("data")
+            )
         if error is not None:
-            raise RpcCallFailed(str(error.get("message")), int(error.get("code", 0)), error.get("data"))
+            raise RpcCallFailed(str(error), 0, None)
         return reply.get("result")
+
+    def quantity(self, method: str, *params: Any) -> int:
+        """The result of a call that answers with a hex number. Raises NodeUnreachable, RpcCallFailed."""
+        result = self.call(method, *params)
+        try:
+            return int(result, 16)
+        except (TypeError, ValueError) as error:
+            raise NodeUnreachable(f"{self.url} answers {method} with {result!r}, not a number") from error
 
     def _post(self, document: Any) -> Any:
         kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
@@ -60,13 +81,13 @@ class RpcClient:
             connection.request("POST", self._path, json.dumps(document), {"Content-Type": "application/json"})
             response = connection.getresponse()
             body = response.read(MAX_REPLY_BYTES + 1)
-        except (OSError, http.client.HTTPException) as error:
-            raise NodeUnreachable(f"no node answers at {self.url}: {error}") from error
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            raise NodeUnreachable(f"no node answers at {self.url}: {error}; is it running?") from error
         finally:
             connection.close()
         if len(body) > MAX_REPLY_BYTES:
             raise NodeUnreachable(f"{self.url} sent more than {MAX_REPLY_BYTES} bytes")
         try:
             return json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise NodeUnreachable(f"{self.url} answers HTTP {response.status}, not JSON") from error

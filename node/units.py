@@ -10,7 +10,8 @@ import re
 from chain.errors import CallerError
 
 UNITS = {"wei": 1, "gwei": 10**9, "aur": 10**18, "ether": 10**18}
-_AMOUNT = re.compile(r"(\d+)(?:\.(\d+))?\s*([a-zA-Z]*)")
+# At most 100 digits on each side: more is no amount, and converting thousands of digits is refused by Python.
+_AMOUNT = re.compile(r"([0-9]{1,100})(?:\.([0-9]{1,100}))?\s*([a-zA-Z]*)")
 MAX_AMOUNT = 2**256 - 1
 
 

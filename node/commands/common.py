@@ -6,7 +6,9 @@ Results go to standard output, everything else to standard error. Never prints a
 from __future__ import annotations
 
 import json
+import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -17,11 +19,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from chain.errors import CallerError, NodeError
+from chain.errors import CallerError, InvariantViolation, NodeError
 from node.home import NodeHome, default_home
 from node.rpc_client import NodeUnreachable, RpcClient
 
 WIDTH_OF_FILES = 400  # no row of ours is longer, so a program that reads tables finds whole lines
+BUG = "a fault of this program, please report it with the lines above"
 DEFAULT_RPC_URL = "http://127.0.0.1:8545"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -58,14 +61,28 @@ def errors_as_exit_codes() -> Iterator[None]:
         fail(str(error), error.code)
     except NodeUnreachable as error:
         fail(str(error), ExitCode.NODE_UNREACHABLE)
+    except InvariantViolation as error:
+        traceback.print_exc()
+        fail(f"{BUG}: {error}", ExitCode.FAILURE)
     except NodeError as error:
         fail(str(error), ExitCode.FAILURE)
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `... | head -1`; what is buffered must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.FAILURE)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        fail(f"{place}{error.strerror or error}", ExitCode.FAILURE)
     except BaseExceptionGroup as group:
         # A nursery wraps what its tasks raise: what the operator must mend is inside.
         ours, rest = group.split(NodeError)
         if ours is None or rest is not None:
             raise
-        fail("; ".join(dict.fromkeys(str(error) for error in _leaves(ours))), ExitCode.FAILURE)
+        bug = group.subgroup(InvariantViolation)
+        if bug is not None:
+            traceback.print_exception(bug)
+        text = "; ".join(dict.fromkeys(str(error) for error in _leaves(ours)))
+        fail(text if bug is None else f"{BUG}: {text}", ExitCode.FAILURE)
 
 
 def fail(text: str, code: ExitCode) -> NoReturn:

@@ -74,8 +74,8 @@ def tx(transaction_hash: str, rpc: RpcClient, as_json: bool) -> None:
 def balance(address: str, which: str, rpc: RpcClient, as_json: bool) -> None:
     """Balance and nonce of ADDRESS."""
     account = checksum_address(parse_address(address))
-    wei = int(rpc.call("eth_getBalance", account, block_tag(which)), 16)
-    nonce = int(rpc.call("eth_getTransactionCount", account, block_tag(which)), 16)
+    wei = rpc.quantity("eth_getBalance", account, block_tag(which))
+    nonce = rpc.quantity("eth_getTransactionCount", account, block_tag(which))
     if as_json:
         show({"address": account, "wei": str(wei), "nonce": nonce}, as_json=True)
     else:

@@ -32,7 +32,11 @@ def password_option(function: F) -> F:
 def read_password(password_file: Path | None, prompt: str, *, confirm: bool = False) -> str:
     """The password from the file or, on a terminal, from a prompt."""
     if password_file is not None:
-        return read_secret_file(password_file).decode("utf-8", "strict")
+        try:
+            return read_secret_file(password_file).decode("utf-8", "strict")
+        except UnicodeDecodeError:
+            # Without the original error, which holds the bytes.
+            raise CommandFailed(f"{password_file}: the password is not UTF-8 text") from None
     if not sys.stdin.isatty():
         raise CommandFailed("no terminal to ask for the password; give --password-file")
     text: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)

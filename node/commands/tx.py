@@ -23,6 +23,8 @@ from node.units import parse_amount
 
 RECEIPT_POLL_S = 0.2
 BASE_FEE_HEADROOM = 2  # fee cap = tip + twice the base fee, as wallets do: it lasts for six full blocks
+MAX_UINT64 = 2**64 - 1
+MAX_TIMEOUT_S = 86_400.0
 REVERT_CODE = 3  # JSON-RPC error code of a reverted call, as geth's
 MAX_BYTECODE_FILE_BYTES = 1 << 20
 
@@ -63,14 +65,23 @@ def send_options(function: F) -> F:
         home_option,
         password_option,
         rpc_option,
-        click.option("--gas", type=click.IntRange(21_000), help="Gas limit [default: estimated]."),
+        click.option(
+            "--gas", type=click.IntRange(21_000, MAX_UINT64), help="Gas limit [default: estimated]."
+        ),
         click.option("--tip", help="Priority fee per gas, as 1gwei [default: the node's suggestion]."),
         click.option("--fee-cap", help="Most to pay per gas, as 30gwei [default: tip + twice the base fee]."),
-        click.option("--nonce", type=click.IntRange(0), help="[default: the account's next one]."),
+        click.option(
+            "--nonce", type=click.IntRange(0, MAX_UINT64), help="[default: the account's next one]."
+        ),
         click.option("--async", "asynchronous", is_flag=True, help="Print the hash and do not wait."),
         click.option("--dry-run", is_flag=True, help="Print the signed transaction instead of sending it."),
         click.option(
-            "--timeout", "timeout_s", type=float, default=60.0, show_default=True, help="Seconds to wait."
+            "--timeout",
+            "timeout_s",
+            type=click.FloatRange(0, MAX_TIMEOUT_S),
+            default=60.0,
+            show_default=True,
+            help="Seconds to wait.",
         ),
         json_option,
     ]
@@ -191,16 +202,18 @@ def complete(
     """Asks the node for what the user left open: chain id, nonce, fees, gas."""
     rpc = options.rpc
     account = checksum_address(sender)
-    chain_id = int(rpc.call("eth_chainId"), 16)
+    chain_id = rpc.quantity("eth_chainId")
     nonce = options.nonce
     if nonce is None:
-        nonce = int(rpc.call("eth_getTransactionCount", account, "pending"), 16)
+        nonce = rpc.quantity("eth_getTransactionCount", account, "pending")
     tip = _fee(options.tip)
     if tip is None:
-        tip = int(rpc.call("eth_maxPriorityFeePerGas"), 16)
+        tip = rpc.quantity("eth_maxPriorityFeePerGas")
     fee_cap = _fee(options.fee_cap)
     if fee_cap is None:
         block = rpc.call("eth_getBlockByNumber", "latest", False)
+        if not isinstance(block, dict) or not isinstance(block.get("baseFeePerGas"), str):
+            raise CommandFailed("the node tells no base fee; give --fee-cap and --tip")
         fee_cap = tip + BASE_FEE_HEADROOM * int(block["baseFeePerGas"], 16)
     request = {"from": account, "value": hex(value), "input": "0x" + payload.hex()}
     if to is not None:
@@ -245,7 +258,7 @@ def parse_hex(text: str, source: str) -> bytes:
 
 def _estimate(rpc: RpcClient, request: dict[str, str]) -> int:
     try:
-        return int(rpc.call("eth_estimateGas", request), 16)
+        return rpc.quantity("eth_estimateGas", request)
     except RpcCallFailed as error:
         code = ExitCode.TRANSACTION_REVERTED if error.code == REVERT_CODE else ExitCode.TRANSACTION_REJECTED
         raise CommandFailed(f"the transaction would fail: {error}", code) from error

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 import cli
+from chain.errors import InvariantViolation
 from genesis import DEV_MNEMONIC
-from node.commands.common import ExitCode
+from node.commands.common import ExitCode, errors_as_exit_codes
 
 FIRST_DEV_ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
@@ -94,6 +95,56 @@ def test_an_unreachable_node_and_wrong_usage_have_their_own_exit_codes(
     assert "no node answers at http://127.0.0.1:9" in capsys.readouterr().err
     assert run("query", "nothing") == ExitCode.USAGE
     assert run("query", "block", "soon", "--rpc", "http://127.0.0.1:9") == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("url", ["localhost:8545", "http://[::1", "http://x:99999"])
+def test_a_wrong_address_of_a_node_is_one_line(capsys: pytest.CaptureFixture[str], url: str) -> None:
+    assert run("query", "status", "--rpc", url) == ExitCode.FAILURE
+    assert "write it as http://127.0.0.1:8545" in capsys.readouterr().err
+
+
+def test_a_password_that_is_no_text_is_one_line_without_its_bytes(
+    tmp_path: Path, password: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    password.write_bytes(b"\xff\xfe123\n")
+    assert run("keys", "new", "--home", str(tmp_path), "--password-file", str(password)) == ExitCode.FAILURE
+    error = capsys.readouterr().err
+    assert "not UTF-8" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    tmp_path: Path, password: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    command = [
+        "keys",
+        "new",
+        "--light",
+        "--home",
+        str(tmp_path / "file" / "x"),
+        "--password-file",
+        str(password),
+    ]
+    assert run(*command) == ExitCode.FAILURE
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "Not a directory" in error
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("is_grouped", [False, True])
+def test_a_bug_of_ours_is_told_as_one_with_its_traceback(
+    capsys: pytest.CaptureFixture[str], is_grouped: bool
+) -> None:
+    bug: Exception = InvariantViolation("two heads")
+    with pytest.raises(SystemExit) as leaving, errors_as_exit_codes():
+        raise ExceptionGroup("tasks", [bug]) if is_grouped else bug
+    assert leaving.value.code == ExitCode.FAILURE
+    error = capsys.readouterr().err
+    assert "Traceback" in error
+    assert error.splitlines()[-1].startswith("error: a fault of this program")
+    assert error.splitlines()[-1].endswith("two heads")
 
 
 def test_a_dev_home_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
