@@ -31,7 +31,7 @@ from genesis import (
     dev_genesis,
 )
 from node.clock import wall_time_ms
-from node.config import LogSettings, NodeConfig, P2pSettings, RpcSettings
+from node.config import ENVIRONMENT_PREFIX, LogSettings, NodeConfig, P2pSettings, RpcSettings
 from node.home import NodeHome
 from node.initialise import create_node_key, create_validator_key, write_genesis_and_config
 from node.rpc_client import RpcClient
@@ -39,9 +39,13 @@ from p2p.identity import load_identity
 
 PORTS_PER_NODE = 10
 MAX_VALIDATORS = 16  # more processes than this on one machine only measure the machine
+MAX_BLOCK_MS = 600_000
+MAX_BASE_PORT = 65_000  # the ports of MAX_VALIDATORS nodes are above it
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
 POLL_S = 0.1
+MAX_TAIL_BYTES = 32 << 20  # some 100,000 lines; a log may have grown for weeks
+PROGRAM = Path(__file__).resolve().parent.parent  # the folder that holds cli.py and the packages
 VALIDATOR_POWER = 1
 
 
@@ -79,12 +83,23 @@ class LocalNetworkOptions:
     block_ms: int = 1000
     base_port: int = 8545
 
+    def check(self) -> None:
+        """Raises ValueError for what no command line admits, as after editing network.json by hand."""
+        for name, least, most in (
+            ("validators", 1, MAX_VALIDATORS),
+            ("block_ms", 1, MAX_BLOCK_MS),
+            ("base_port", 1, MAX_BASE_PORT),
+        ):
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= most:
+                raise ValueError(f"{name} is {value!r}, must be a whole number in {least}..{most}")
+
 
 class LocalNetwork:
     """The network in `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = folder.absolute()
         self._children: dict[int, subprocess.Popen[bytes]] = {}  # started by this object, to be reaped by it
 
     # --- layout -------------------------------------------------------------------------------------------
@@ -98,7 +113,9 @@ class LocalNetwork:
     def options(self) -> LocalNetworkOptions:
         """What the network was made with. Raises LocalNetworkError if there is none."""
         try:
-            return LocalNetworkOptions(**json.loads(self._file.read_text()))
+            options = LocalNetworkOptions(**json.loads(self._file.read_text()))
+            options.check()
+            return options
         except FileNotFoundError as error:
             raise LocalNetworkError(f"{self.folder} holds no network; make one with: testnet up") from error
         except (OSError, ValueError, TypeError) as error:
@@ -108,6 +125,11 @@ class LocalNetwork:
 
     def create(self, options: LocalNetworkOptions, observers: Sequence[str] = ()) -> None:
         """Makes keys, genesis and configuration of all nodes; `observers` are peer ids that may connect too."""
+        leftovers = [index for index in range(MAX_VALIDATORS) if self._node_folder(index).exists()]
+        if leftovers:
+            raise LocalNetworkError(
+                f"{self.folder} has folders of nodes but no network.json; throw them away with: testnet up --fresh"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         homes = [self.home(index) for index in range(options.validators)]
         operators = [key.address for key in dev_accounts()]
@@ -170,6 +192,8 @@ class LocalNetwork:
         with self.log_path(index).open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "cli", "start", "--home", str(self.home(index).root)],
+                cwd=PROGRAM,  # not the caller's, where other modules may have our names
+                env=_environment_without_addresses(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -185,7 +209,10 @@ class LocalNetwork:
         pid = self.pid(index)
         if pid is None:
             return False
-        os.kill(pid, number)
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return False
         return True
 
     def stop(self) -> list[int]:
@@ -198,7 +225,10 @@ class LocalNetwork:
             time.sleep(POLL_S)
         for index in self.running():
             self.signal_node(index, signal.SIGKILL)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
         while self.running():
+            if time.monotonic() > deadline:
+                raise LocalNetworkError(f"nodes {', '.join(map(str, self.running()))} cannot be killed")
             time.sleep(POLL_S)
         for index in running:
             self._pid_file(index).unlink(missing_ok=True)
@@ -217,11 +247,12 @@ class LocalNetwork:
             return child.pid if child.poll() is None else None
         try:
             pid = int(self._pid_file(index).read_text())
+            if pid <= 1:
+                return None  # a damaged file: to os.kill, such numbers mean groups, or everybody
             os.kill(pid, 0)
-        except (FileNotFoundError, ValueError, ProcessLookupError, PermissionError):
+        except (OSError, ValueError, OverflowError):
             return None
-        command = _command_line(pid)
-        return pid if command is None or str(self.home(index).root) in command else None
+        return pid if _command_line(pid).endswith(f" --home {self.home(index).root}") else None
 
     def wait_until_up(self, timeout_s: float = START_TIMEOUT_S, height: int = 1) -> list[NodeStatus]:
         """Waits until all nodes answer at `height` or above. Raises LocalNetworkError with the log's last lines."""
@@ -244,11 +275,14 @@ class LocalNetwork:
         return [self._node_status(index) for index in range(self.options.validators)]
 
     def log_tail(self, index: int, lines: int = 15) -> str:
-        """The last lines of a node's log."""
+        """The last lines of a node's log, as far as they are in its last MAX_TAIL_BYTES."""
         try:
-            return "\n".join(self.log_path(index).read_text(errors="replace").splitlines()[-lines:])
+            with self.log_path(index).open("rb") as file:
+                file.seek(-min(file.seek(0, os.SEEK_END), MAX_TAIL_BYTES), os.SEEK_END)
+                kept = file.read(MAX_TAIL_BYTES).decode(errors="replace").splitlines()
         except FileNotFoundError:
             return "(no log)"
+        return "\n".join(kept[len(kept) - lines :] if lines < len(kept) else kept)
 
     # --- inside -------------------------------------------------------------------------------------------
 
@@ -340,8 +374,19 @@ def _require_free(port: int) -> None:
             ) from error
 
 
-def _command_line(pid: int) -> str | None:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return None  # no /proc here: trust the pid file
+def _command_line(pid: int) -> str:
+    """What a process was started with, its parts separated by spaces; empty if it is gone."""
+    if Path("/proc/self/cmdline").exists():
+        try:
+            raw = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+        except OSError:
+            return ""
+    else:
+        raw = subprocess.run(["ps", "-p", str(pid), "-o", "args="], capture_output=True, check=False).stdout
+    return os.fsdecode(raw).strip()
+
+
+def _environment_without_addresses() -> dict[str, str]:
+    """Settings that the caller has for a node of its own would override the ports of ours."""
+    sections = (f"{ENVIRONMENT_PREFIX}RPC_", f"{ENVIRONMENT_PREFIX}P2P_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(sections)}

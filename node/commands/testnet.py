@@ -7,6 +7,8 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,7 +16,14 @@ import click
 from genesis import AUR, DEV_CHAIN_IDS, DEV_MNEMONIC, dev_accounts
 from node.chain_start import read_chain
 from node.commands.common import CommandFailed, json_option, show_rows
-from node.local_network import MAX_VALIDATORS, LocalNetwork, LocalNetworkOptions, NodeStatus
+from node.local_network import (
+    MAX_BASE_PORT,
+    MAX_BLOCK_MS,
+    MAX_VALIDATORS,
+    LocalNetwork,
+    LocalNetworkOptions,
+    NodeStatus,
+)
 
 FOLLOW_POLL_S = 0.3
 WATCH_POLL_S = 1.0
@@ -39,9 +48,13 @@ def testnet(context: click.Context, home: Path) -> None:
 
 @testnet.command()
 @click.option("--validators", type=click.IntRange(1, MAX_VALIDATORS), help="How many nodes [default: 4].")
-@click.option("--block-ms", type=click.IntRange(50, 600_000), help="Time between blocks [default: 1000].")
 @click.option(
-    "--base-port", type=click.IntRange(1024, 65000), help="RPC of node i is at base + 10*i [default: 8545]."
+    "--block-ms", type=click.IntRange(50, MAX_BLOCK_MS), help="Time between blocks [default: 1000]."
+)
+@click.option(
+    "--base-port",
+    type=click.IntRange(1024, MAX_BASE_PORT),
+    help="RPC of node i is at base + 10*i [default: 8545].",
 )
 @click.option("--fresh", is_flag=True, help="Throw an existing network away, with its chain.")
 @click.option("--detach", is_flag=True, help="Return when all nodes are up; stop them with: testnet down.")
@@ -57,7 +70,7 @@ def up(
     """Start the network, making it first if there is none. Ctrl-C stops it unless --detach is given."""
     wanted = {"validators": validators, "block_ms": block_ms, "base_port": base_port}
     chosen = {name: value for name, value in wanted.items() if value is not None}
-    if fresh and network.exists:
+    if fresh:
         network.stop()
         network.remove()
     if not network.exists:
@@ -66,6 +79,13 @@ def up(
         network.create(options)
     elif any(getattr(network.options, name) != value for name, value in chosen.items()):
         raise CommandFailed(f"{network.folder} holds a network with other options; replace it with --fresh")
+    with _termination_as_interrupt():
+        _start_all(network)
+        if not detach:
+            _stay(network)
+
+
+def _start_all(network: LocalNetwork) -> None:
     started = [index for index in range(network.options.validators) if network.pid(index) is None]
     begun = time.monotonic()
     try:
@@ -78,8 +98,16 @@ def up(
         raise
     click.echo(f"first block after {time.monotonic() - begun:.1f} s", err=True)
     _print_welcome(network, statuses)
-    if not detach:
-        _stay(network)
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends this command as Ctrl-C does: its nodes are processes of their own and would stay."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @testnet.command()
@@ -116,12 +144,12 @@ def logs(network: LocalNetwork, index: int, follow: bool, lines: int) -> None:
     path = network.log_path(index)
     if not path.is_file():
         raise CommandFailed(f"node {index} has no log in {network.folder}")
-    click.echo(network.log_tail(index, lines))
-    if not follow:
-        return
     with path.open(errors="replace") as file:
-        file.seek(0, os.SEEK_END)
-        while True:
+        file.seek(0, os.SEEK_END)  # before the tail is read: a line may come twice, but none is missed
+        tail = network.log_tail(index, lines)
+        if tail:
+            click.echo(tail)
+        while follow:
             text = file.read()
             if text:
                 click.echo(text, nl=False)
