@@ -10,15 +10,18 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chain.errors import NodeError
 from node.errors import ConfigError
+from p2p.multiaddress import parse_address, parse_peer_id
 
 ENVIRONMENT_PREFIX = "AURIGRAPH_"
 MAX_CONFIG_BYTES = 1 << 20  # a config file is a page of text; more is a mistake
@@ -28,13 +31,44 @@ def _bounded(default: int, low: int, high: int) -> Any:
     return field(default=default, metadata={"low": low, "high": high})
 
 
+def _texts(default: str | tuple[str, ...], check: Callable[[str], object]) -> Any:
+    """A string or list of strings, each of which `check` must accept: it raises a NodeError otherwise."""
+    return field(default=default, metadata={"check": check})
+
+
+def _matching(pattern: str, words: str) -> Callable[[str], object]:
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> None:
+        if compiled.fullmatch(text) is None:
+            raise ConfigError(f"{text!r} is not {words}")
+
+    return check
+
+
+def _listen_address(text: str) -> None:
+    if text:  # empty: this node only dials
+        parse_address(text)
+
+
+def _peer_address(text: str) -> None:
+    parse_address(text, needs_peer=True)
+
+
+_HOST = _matching(r"[!-~]{1,253}", "a host name or address")
+_ORIGIN = _matching(
+    r"\*|[a-z][a-z0-9+.-]*://[!-.0-~]+", "an origin, as https://app.example without a path, or *"
+)
+_ALLOWED_HOST = _matching(r"\*|[!-.0-9;-~]+", "a host name without scheme and port, or *")
+
+
 @dataclass(frozen=True, slots=True)
 class RpcSettings:
     enabled: bool = True
-    host: str = "127.0.0.1"
+    host: str = _texts("127.0.0.1", _HOST)
     port: int = _bounded(8545, 0, 65535)
-    cors_origins: tuple[str, ...] = ()
-    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = _texts((), _ORIGIN)
+    allowed_hosts: tuple[str, ...] = _texts((), _ALLOWED_HOST)
     max_connections: int = _bounded(512, 1, 65536)
     max_batch: int = _bounded(1000, 1, 10_000)
     gas_cap: int = _bounded(50_000_000, 21_000, 10_000_000_000)
@@ -42,10 +76,10 @@ class RpcSettings:
 
 @dataclass(frozen=True, slots=True)
 class P2pSettings:
-    listen: str = "/ip4/127.0.0.1/tcp/26656"
-    peers: tuple[str, ...] = ()
+    listen: str = _texts("/ip4/127.0.0.1/tcp/26656", _listen_address)
+    peers: tuple[str, ...] = _texts((), _peer_address)
     only_listed_peers: bool = True  # peers, and those in allowed_peers, may connect; everybody else may not
-    allowed_peers: tuple[str, ...] = ()  # peer ids that may connect but are not dialled
+    allowed_peers: tuple[str, ...] = _texts((), parse_peer_id)  # ids that may connect but are not dialled
     max_connections: int = _bounded(64, 1, 4096)
 
 
@@ -167,6 +201,7 @@ def _checked(f: dataclasses.Field[Any], hint: Any, value: Any, where: str) -> An
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ConfigError(f"{where} must be a list of strings, got {value!r}")
+        _check_texts(f, value, where)
         return tuple(value)
     if type(value) is not hint:
         raise ConfigError(f"{where} must be {_WORDS[hint]}, got {value!r}")
@@ -175,7 +210,17 @@ def _checked(f: dataclasses.Field[Any], hint: Any, value: Any, where: str) -> An
         raise ConfigError(f"{where} must be from {metadata['low']} to {metadata['high']}, got {value}")
     if "choices" in metadata and value not in metadata["choices"]:
         raise ConfigError(f"{where} must be one of {', '.join(metadata['choices'])}, got {value!r}")
+    if isinstance(value, str):
+        _check_texts(f, [value], where)
     return value
+
+
+def _check_texts(f: dataclasses.Field[Any], texts: list[str], where: str) -> None:
+    for text in texts:
+        try:
+            f.metadata.get("check", str)(text)
+        except NodeError as error:
+            raise ConfigError(f"{where}: {error}") from error
 
 
 _WORDS = {int: "a whole number", bool: "true or false", str: "a string"}
@@ -193,5 +238,5 @@ def _toml(value: Any) -> str:
         return str(value)
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
-    escaped = "".join(c if c >= " " and c not in '"\\' else f"\\u{ord(c):04x}" for c in value)
+    escaped = "".join(c if c >= " " and c not in '"\\\x7f' else f"\\u{ord(c):04x}" for c in value)
     return f'"{escaped}"'

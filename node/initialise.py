@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from chain.secp256k1 import PrivateKey
 from chain.types import Address
-from consensus.signer import FileSigner
+from consensus.signer import FileSigner, KeyFile
 from genesis import Genesis, GenesisValidator, dev_accounts, dev_genesis, dump_genesis
-from node.config import NodeConfig, dump_config
+from node.config import NodeConfig, P2pSettings, dump_config
 from node.errors import HomeError
 from node.home import NodeHome, write_public
-from p2p.identity import create_identity
+from p2p.identity import create_identity, load_or_create_identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,34 @@ def create_validator_key(home: NodeHome, name: str) -> ValidatorIdentity:
     return ValidatorIdentity(name, key.public_key, key.address)
 
 
+def node_key(home: NodeHome) -> str:
+    """The peer id of `home`, whose network identity is made if it has none."""
+    return load_or_create_identity(home.node_key).text
+
+
+def show_validator_key(home: NodeHome, name: str) -> ValidatorIdentity:
+    """The consensus key that `home` has. Raises KeyInUse while a node runs with it."""
+    opened = KeyFile.open(home.validator_key)
+    try:
+        return ValidatorIdentity(name, opened.key.public_key, opened.key.address)
+    finally:
+        opened.close()
+
+
 def create_node_key(home: NodeHome) -> str:
     """Makes the network identity in `home`; returns the peer id's text form."""
     return create_identity(home.node_key).text
+
+
+def join_chain(home: NodeHome, genesis: Genesis, peers: tuple[str, ...]) -> None:
+    """Puts the genesis into a home that has none, and a configuration unless there is one. Raises HomeError."""
+    if home.genesis.exists():
+        raise HomeError(f"{home.root} belongs to a chain already; choose another --home")
+    if not home.config.exists():
+        write_public(home.config, dump_config(NodeConfig(p2p=P2pSettings(peers=peers))).encode())
+    elif peers:
+        raise HomeError(f"{home.config} exists already: write the peers there, under [p2p]")
+    write_public(home.genesis, dump_genesis(genesis))
 
 
 def write_genesis_and_config(home: NodeHome, genesis: Genesis, config: NodeConfig) -> None:

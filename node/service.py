@@ -159,7 +159,7 @@ async def _open_network(stack: AsyncExitStack, options: NodeOptions, max_block_b
     if not options.with_network:
         return None
     # libp2p takes 1.5 s of CPU to import: only a node that has a network pays for it.
-    from p2p.identity import load_identity
+    from p2p.identity import load_or_create_identity
     from p2p.libp2p_network import open_libp2p_network
     from p2p.multiaddress import parse_peer_id
     from p2p.network import StreamLimits
@@ -176,7 +176,10 @@ async def _open_network(stack: AsyncExitStack, options: NodeOptions, max_block_b
         stream_limits={CONSENSUS_PROTOCOL: StreamLimits(max_message_bytes=max_block_bytes + ENVELOPE_BYTES)},
         peer_book=options.home.peer_book,
     )
-    identity = load_identity(options.home.node_key)
+    identity = load_or_create_identity(options.home.node_key)
+    log.info("network_identity", peer_id=identity.text)
+    if settings.only_listed_peers and not settings.peers and not settings.allowed_peers:
+        log.warning("nobody_can_connect", reason=f"p2p.peers is empty in {options.home.config}")
     network = await stack.enter_async_context(open_libp2p_network(network_config, identity))
     if settings.only_listed_peers and settings.allowed_peers:
         listed = {address.peer_id for address in network_config.listed_peers() if address.peer_id is not None}

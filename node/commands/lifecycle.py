@@ -15,13 +15,24 @@ from node.commands.common import CommandFailed, home_option, json_option, show
 from node.config import NodeConfig, RpcSettings, load_config
 from node.home import NodeHome
 from node.initialise import (
-    create_node_key,
     create_validator_key,
     initialise_dev_home,
-    write_genesis_and_config,
+    join_chain,
+    node_key,
+    show_validator_key,
 )
 from node.logging import configure_logging
 from node.service import NodeOptions, run_node
+from p2p.multiaddress import InvalidAddress, parse_address
+
+
+def _checked_peers(_context: object, _option: object, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        try:
+            parse_address(value, needs_peer=True)
+        except InvalidAddress as error:
+            raise click.BadParameter(str(error)) from error
+    return values
 
 
 @click.command()
@@ -33,17 +44,31 @@ from node.service import NodeOptions, run_node
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Genesis file of the chain to join.",
 )
-@click.option("--validator", "validator_name", help="Also make a consensus key; prints what a genesis needs.")
+@click.option(
+    "--validator", "validator_name", help="Also make a consensus key, once; prints what a genesis needs."
+)
+@click.option(
+    "--peer",
+    "peers",
+    multiple=True,
+    callback=_checked_peers,
+    help="Node to connect to, as /ip4/10.0.0.1/tcp/26656/p2p/12D3Koo…; may be given several times.",
+)
 @json_option
 def init(
-    home: NodeHome, dev: bool, genesis_path: Path | None, validator_name: str | None, as_json: bool
+    home: NodeHome,
+    dev: bool,
+    genesis_path: Path | None,
+    validator_name: str | None,
+    peers: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Make a node's folder.
 
-    With --dev the folder is complete. With --genesis the node joins that chain; without it, only keys are made,
-    and the genesis file is added later as genesis.json.
+    With --dev the folder is complete. With --genesis the node joins that chain, as a follower or with --validator as a
+    validator that the genesis names. Without it only keys are made; give the genesis later, with the same command.
     """
-    if dev and (genesis_path or validator_name):
+    if dev and (genesis_path or validator_name or peers):
         raise CommandFailed("--dev makes its own genesis and validator; leave the other options out")
     if dev:
         made = initialise_dev_home(home, NodeConfig(), wall_time_ms() // 1000)
@@ -56,20 +81,26 @@ def init(
             as_json,
         )
         return
+    if peers and genesis_path is None:
+        raise CommandFailed("--peer goes with --genesis: the configuration is made then")
     record: dict[str, object] = {"home": str(home.root)}
     genesis = read_chain(genesis_path).genesis if genesis_path is not None else None
     home.make_folders()
-    record["peer_id"] = create_node_key(home)
+    record["peer_id"] = node_key(home)
     if validator_name is not None:
-        identity = create_validator_key(home, validator_name)
+        has_key = home.validator_key.exists()
+        identity = (show_validator_key if has_key else create_validator_key)(home, validator_name)
         record |= {
             "name": identity.name,
             "public_key": "0x" + identity.public_key.hex(),
             "address": "0x" + identity.address.hex(),
         }
     if genesis is not None:
-        write_genesis_and_config(home, genesis, NodeConfig())
+        join_chain(home, genesis, peers)
         record["chain_id"] = genesis.chain_id
+        record["next"] = f"aurigraph start --home {home.root}"
+    else:
+        record["next"] = f"aurigraph init --home {home.root} --genesis FILE --peer ADDRESS"
     show(record, as_json)
 
 

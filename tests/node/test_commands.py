@@ -9,6 +9,7 @@ import cli
 from chain.errors import InvariantViolation
 from genesis import DEV_MNEMONIC
 from node.commands.common import ExitCode, errors_as_exit_codes
+from node.config import load_config
 
 FIRST_DEV_ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
@@ -164,6 +165,54 @@ def test_a_validator_home_prints_what_a_genesis_needs(
     assert told["name"] == "alice"
     assert len(bytes.fromhex(told["public_key"][2:])) == 33
     assert told["peer_id"].startswith("12D3Koo")
+
+
+def init(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, str]:
+    """A successful `init --json`."""
+    capsys.readouterr()
+    assert run("init", *arguments, "--json") == 0
+    told: dict[str, str] = json.loads(capsys.readouterr().out)
+    return told
+
+
+def test_keys_come_first_and_the_genesis_later_with_the_same_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, other, dev = (str(tmp_path / name) for name in ("home", "other", "dev"))
+    keys = init(capsys, "--home", home, "--validator", "alice")
+    assert init(capsys, "--home", home, "--validator", "alice") == keys  # told again, never made anew
+    assert f"init --home {home} --genesis" in keys["next"]
+    init(capsys, "--home", dev, "--dev")
+    genesis = str(tmp_path / "dev" / "genesis.json")
+    peer = f"/ip4/127.0.0.1/tcp/1/p2p/{init(capsys, '--home', other)['peer_id']}"
+    joined = init(capsys, "--home", home, "--genesis", genesis, "--peer", peer)
+    assert joined["peer_id"] == keys["peer_id"]
+    assert load_config(tmp_path / "home" / "config.toml", {}).p2p.peers == (peer,)
+    assert (tmp_path / "home" / "genesis.json").read_text() == (tmp_path / "dev" / "genesis.json").read_text()
+    assert run("init", "--home", home, "--genesis", genesis) == ExitCode.FAILURE
+    assert "belongs to a chain already" in capsys.readouterr().err
+
+
+def test_a_configuration_of_the_user_is_not_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dev, home = tmp_path / "dev", tmp_path / "home"
+    init(capsys, "--home", str(dev), "--dev")
+    home.mkdir()
+    (home / "config.toml").write_text("[rpc]\nport = 5\n")
+    command = ["init", "--home", str(home), "--genesis", str(dev / "genesis.json")]
+    peer = f"/ip4/127.0.0.1/tcp/1/p2p/{init(capsys, '--home', str(tmp_path / 'other'))['peer_id']}"
+    assert run(*command, "--peer", peer) == ExitCode.FAILURE
+    assert "config.toml exists already" in capsys.readouterr().err
+    assert not (home / "genesis.json").exists()
+    assert run(*command) == 0
+    assert (home / "config.toml").read_text() == "[rpc]\nport = 5\n"
+
+
+def test_a_peer_that_is_no_address_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("init", "--home", str(tmp_path / "h"), "--peer", "10.0.0.1:26656") == ExitCode.USAGE
+    assert "--peer" in capsys.readouterr().err
+    assert not (tmp_path / "h").exists()
 
 
 @pytest.mark.parametrize(

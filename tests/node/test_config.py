@@ -1,8 +1,19 @@
+import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from node.config import NodeConfig, P2pSettings, RpcSettings, dump_config, load_config
+from node.config import (
+    LogSettings,
+    NodeConfig,
+    P2pSettings,
+    RpcSettings,
+    dump_config,
+    load_config,
+    parse_config,
+)
 from node.errors import ConfigError
 
 
@@ -16,21 +27,37 @@ def test_a_missing_file_means_all_defaults(tmp_path: Path) -> None:
     assert load_config(tmp_path / "none.toml", {}) == NodeConfig()
 
 
-def test_a_written_configuration_reads_back_equal(tmp_path: Path) -> None:
+PEER_ID = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"
+ADDRESS = f"/ip4/127.0.0.1/tcp/26656/p2p/{PEER_ID}"
+
+
+@given(
+    port=st.integers(0, 65535),
+    origins=st.lists(st.from_regex(r"[a-z]+://[!-.0-~]{1,20}", fullmatch=True), max_size=3).map(tuple),
+    peers=st.lists(st.just(ADDRESS), max_size=3).map(tuple),
+    listed=st.booleans(),
+    level=st.sampled_from(["debug", "error"]),
+)
+def test_a_written_configuration_reads_back_equal(
+    port: int, origins: tuple[str, ...], peers: tuple[str, ...], listed: bool, level: str
+) -> None:
     config = NodeConfig(
-        rpc=RpcSettings(port=9, cors_origins=("*", 'a"\\b\n')), p2p=P2pSettings(only_listed_peers=False)
+        rpc=RpcSettings(port=port, cors_origins=origins),
+        p2p=P2pSettings(only_listed_peers=listed, peers=peers, allowed_peers=(PEER_ID,), listen=""),
+        log=LogSettings(level=level),
     )
-    assert _load(tmp_path, dump_config(config)) == config
+    assert parse_config(tomllib.loads(dump_config(config)), "test", {}) == config
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     environment = {
         "AURIGRAPH_RPC_PORT": "77",
-        "AURIGRAPH_P2P_PEERS": "a, b",
+        "AURIGRAPH_RPC_CORS_ORIGINS": "https://a.example, *",
         "AURIGRAPH_RPC_ENABLED": "false",
     }
     config = _load(tmp_path, "[rpc]\nport = 5\n", environment)
-    assert (config.rpc.port, config.p2p.peers, config.rpc.enabled) == (77, ("a", "b"), False)
+    assert (config.rpc.port, config.rpc.enabled) == (77, False)
+    assert config.rpc.cors_origins == ("https://a.example", "*")
 
 
 @pytest.mark.parametrize(
@@ -43,6 +70,23 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("[rpc]\nport = 70000\n", "rpc.port must be from 0 to 65535"),
         ("[p2p]\npeers = [1]\n", "p2p.peers must be a list of strings"),
         ('[log]\nlevel = "loud"\n', "log.level must be one of debug, info"),
+        ('[rpc]\nhost = ""\n', "rpc.host: '' is not a host name"),
+        ('[rpc]\nhost = "ü"\n', "rpc.host: 'ü' is not a host name"),
+        (
+            '[rpc]\ncors_origins = ["https://a.example/"]\n',
+            "rpc.cors_origins: 'https://a.example/' is not an origin",
+        ),
+        ('[rpc]\ncors_origins = ["a.example"]\n', "rpc.cors_origins"),
+        (
+            '[rpc]\nallowed_hosts = ["a.example:8545"]\n',
+            "rpc.allowed_hosts: 'a.example:8545' is not a host name",
+        ),
+        ('[p2p]\nlisten = "0.0.0.0:26656"\n', "p2p.listen: '0.0.0.0:26656' is not of the form"),
+        (
+            '[p2p]\npeers = ["/ip4/1.2.3.4/tcp/1"]\n',
+            "p2p.peers: /ip4/1.2.3.4/tcp/1: the /p2p/PEER part is missing",
+        ),
+        ('[p2p]\nallowed_peers = ["0OIl"]\n', "p2p.allowed_peers"),
         ("rpc = 3\n", "rpc must be a table"),
         ("[rpc\n", "not valid TOML"),
     ],
