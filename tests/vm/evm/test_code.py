@@ -1,7 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vm.worlds import address, assemble, call, funded, returning, word
+from vm.evm import code as code_module
 from vm.evm.code import JUMPDEST, Code, jump_table
 from vm.gas import INITCODE_SIZE_LIMIT
 from vm.message import Status
@@ -10,7 +12,8 @@ CONTRACT = address(0xC0DE)
 
 
 def targets(code: bytes) -> list[int]:
-    return [position for position, valid in enumerate(jump_table(code)) if valid]
+    table = jump_table(code)
+    return [position for position in range(len(code)) if table[position >> 3] >> (position & 7) & 1]
 
 
 def test_only_jumpdests_outside_of_push_operands_are_targets() -> None:
@@ -60,3 +63,31 @@ def test_a_contract_full_of_pushes_can_be_jumped_in() -> None:
     code = code + b"\x00" * (end - len(code)) + b"\x5b" + returning(9)
     code = assemble(end.to_bytes(2, "big"), "JUMP") + code[4:]
     assert word(call(funded().add(CONTRACT, nonce=1, code=code).world, CONTRACT)) == 9
+
+
+def test_calling_many_long_contracts_in_turns_searches_each_for_targets_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searches: list[bytes] = []
+
+    def search(code: bytes) -> bytes:
+        searches.append(code)
+        return found(code)
+
+    found = code_module._find_jump_targets
+    monkeypatch.setattr(code_module, "_find_jump_targets", search)
+    codes = [
+        b"\x67" + number.to_bytes(8, "big") + b"\x5b" for number in range(code_module.RECENT_TABLES_KEPT + 1)
+    ]
+    for _ in range(3):
+        for code in codes:
+            assert targets(code) == [9]
+    assert len(searches) == len(codes)
+
+
+def test_the_tables_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code_module, "TABLES_KEPT", 3)
+    store = code_module._TableStore()
+    for number in range(10):
+        store.table(bytes([number]))
+    assert len(store._tables) == 3
