@@ -1,6 +1,6 @@
 """Block synchronisation: which decided blocks to ask of which peer, and serving them to others.
 
-Owns: what peers claim to have, one outstanding request, the fetched blocks not yet applied, and back-off from
+Owns: what peers claim to have, the open requests, the fetched blocks not yet applied, and back-off from
 peers that do not deliver. Never does: verify a commit or apply a block (`replica` feeds them to the engine one at
 a time, as it feeds votes). There is no mode: a node that fetches blocks goes on voting, and one that votes may
 fetch (tendermint issues 129 and 5696 tell what a mode costs).
@@ -27,7 +27,11 @@ RESPONSE_BYTES: Final = 8 * 1024 * 1024
 """About what one response may carry; a single larger block is served alone."""
 MAX_RESPONSE_BYTES: Final = RESPONSE_BYTES + MAX_BLOCK_BYTES_LIMIT
 REQUEST_TIMEOUT_S: Final = 8.0
-"""Eight megabytes at 1 MB/s; then another peer is asked."""
+"""Eight megabytes at 1 MB/s; then the request counts as failed."""
+HEDGE_S: Final = 2.0
+"""Without an answer for so long another peer is asked as well: a dead peer must not cost the whole timeout."""
+MAX_OPEN: Final = 3
+"""Requests open at a time, each to another peer."""
 GRACE_S: Final = 0.4
 """A peer one height ahead is normal for the time a precommit travels; asking sooner would waste a block."""
 FIRST_RETRY_S: Final = 1.0
@@ -55,9 +59,9 @@ class _PeerChain:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    peer: bytes
     start: int
     count: int
+    at_s: float
 
 
 class CatchUp:
@@ -66,7 +70,7 @@ class CatchUp:
     def __init__(self) -> None:
         self._peers: dict[bytes, _PeerChain] = {}
         self._blocks: dict[int, FetchedBlock] = {}
-        self._asked: _Asked | None = None
+        self._open: dict[bytes, _Asked] = {}
         self._requests = 0
         self._ahead_since: tuple[int, float] | None = None
         self._urged_height = 0
@@ -99,10 +103,10 @@ class CatchUp:
     def next_request(self, now_s: float, height: int) -> tuple[bytes, SyncRequest] | None:
         """The peer to ask now and what for, when this node works on `height`; None if there is nothing to ask."""
         start = self._first_missing(height)
-        if self._asked is not None or start - height >= REFILL_BELOW:
+        able = self._able(start)
+        if start - height >= REFILL_BELOW or not able or now_s < self._hedge_at_s():
             return None
-        able = {peer: chain for peer, chain in self._peers.items() if chain.height > start}
-        if not able or not self._grace_is_over(now_s, height, max(chain.height for chain in able.values())):
+        if not self._grace_is_over(now_s, height, max(chain.height for chain in able.values())):
             return None
         ready = [peer for peer, chain in able.items() if chain.retry_at_s <= now_s]
         if not ready:
@@ -111,22 +115,30 @@ class CatchUp:
         count = min(BLOCKS_PER_REQUEST, able[peer].height - start)
         self._requests += 1
         able[peer].asked = self._requests
-        self._asked = _Asked(peer, start, count)
+        self._open[peer] = _Asked(start, count, now_s)
         return peer, SyncRequest(start, count)
 
     def wake_at_s(self, height: int) -> float | None:
         """After `next_request` gave nothing: when it may answer differently though nothing happened, or None."""
         start = self._first_missing(height)
-        able = [chain for chain in self._peers.values() if chain.height > start]
-        if self._asked is not None or start - height >= REFILL_BELOW or not able:
+        able = self._able(start)
+        if start - height >= REFILL_BELOW or not able:
             return None
-        at_s = min(chain.retry_at_s for chain in able)
-        if (
-            not self._is_pressing(height, max(chain.height for chain in able))
-            and self._ahead_since is not None
-        ):
+        at_s = max(min(chain.retry_at_s for chain in able.values()), self._hedge_at_s())
+        highest = max(chain.height for chain in able.values())
+        if not self._is_pressing(height, highest) and self._ahead_since is not None:
             at_s = max(at_s, self._ahead_since[1] + GRACE_S)
         return at_s
+
+    def _able(self, start: int) -> dict[bytes, _PeerChain]:
+        """Peers that claim the block of `start` and are not being asked; none while enough requests are open."""
+        if len(self._open) >= MAX_OPEN:
+            return {}
+        return {p: chain for p, chain in self._peers.items() if chain.height > start and p not in self._open}
+
+    def _hedge_at_s(self) -> float:
+        """When one more request may go out beside the open ones."""
+        return max((asked.at_s + HEDGE_S for asked in self._open.values()), default=0.0)
 
     def _first_missing(self, height: int) -> int:
         while height in self._blocks:
@@ -144,15 +156,12 @@ class CatchUp:
 
     # --- answers ---
 
-    def answered(self, raw: bytes | None, now_s: float, height: int) -> None:
-        """Take the answer to the outstanding request, None for a failure.
-
-        Raises PeerError when the peer broke the protocol (the caller penalises `peer_asked`, read before).
-        """
-        asked, self._asked = self._asked, None
+    def answered(self, peer: bytes, raw: bytes | None, now_s: float, height: int) -> None:
+        """Take the answer of a peer that was asked, None for a failure. Raises PeerError for a broken one."""
+        asked = self._open.pop(peer, None)
         if asked is None:
             return
-        chain = self._peers.get(asked.peer)
+        chain = self._peers.get(peer)
         blocks: tuple[SyncedBlock, ...] = ()
         try:
             if raw is not None:
@@ -167,11 +176,9 @@ class CatchUp:
             chain.failures, chain.retry_at_s = 0, 0.0
         for block in blocks:
             if block.commit.height >= height:
-                self._blocks[block.commit.height] = FetchedBlock(block.payload, block.commit, asked.peer)
-
-    def peer_asked(self) -> bytes | None:
-        """Whom the outstanding request went to."""
-        return None if self._asked is None else self._asked.peer
+                # The first copy stays: it may be under examination.
+                fetched = FetchedBlock(block.payload, block.commit, peer)
+                self._blocks.setdefault(block.commit.height, fetched)
 
     def block(self, height: int) -> FetchedBlock | None:
         """The fetched block of `height`; blocks below are forgotten."""

@@ -49,7 +49,7 @@ class PeerRequests:
         peer, request = self._open.pop(token)
         try:
             if isinstance(request, SyncRequest):
-                self.catch_up.answered(raw, now_s, height)
+                self.catch_up.answered(peer, raw, now_s, height)
                 return
             payload = self.fetch.answered(request, raw, self._max_block_bytes)
             if payload is not None and request.height == height:

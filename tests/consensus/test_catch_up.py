@@ -10,6 +10,8 @@ from consensus.catch_up import (
     BLOCKS_PER_REQUEST,
     FIRST_RETRY_S,
     GRACE_S,
+    HEDGE_S,
+    MAX_OPEN,
     MAX_RETRY_S,
     CatchUp,
     serve_sync_request,
@@ -67,7 +69,7 @@ def test_one_request_at_a_time_and_the_next_before_the_blocks_run_out() -> None:
     catch_up.note_peer(b"a", 100)
     assert catch_up.next_request(0.0, 10) is not None
     assert catch_up.next_request(0.0, 10) is None
-    catch_up.answered(answer(10, 16), 1.0, 10)
+    catch_up.answered(b"a", answer(10, 16), 1.0, 10)
     assert catch_up.is_working(10)
     assert catch_up.next_request(1.0, 10) is None
     assert catch_up.wake_at_s(10) is None
@@ -81,7 +83,7 @@ def test_a_silent_peer_is_left_alone_longer_each_time() -> None:
     now_s, pauses = 0.0, []
     for _ in range(8):
         assert catch_up.next_request(now_s, 10) is not None
-        catch_up.answered(None, now_s, 10)
+        catch_up.answered(b"a", None, now_s, 10)
         wake_s = catch_up.wake_at_s(10)
         assert wake_s is not None
         assert catch_up.next_request(wake_s - 0.001, 10) is None
@@ -97,11 +99,32 @@ def test_another_peer_is_asked_after_a_failure() -> None:
     catch_up.note_peer(b"a", 100)
     catch_up.note_peer(b"b", 100)
     first = catch_up.next_request(0.0, 10)
-    catch_up.answered(None, 0.0, 10)
-    second = catch_up.next_request(0.0, 10)
     assert first is not None
+    catch_up.answered(first[0], None, 0.0, 10)
+    second = catch_up.next_request(0.0, 10)
     assert second is not None
     assert first[0] != second[0]
+
+
+def test_a_slow_answer_makes_another_peer_be_asked_too_and_the_first_copy_counts() -> None:
+    catch_up = CatchUp()
+    for peer in (b"a", b"b", b"c", b"d"):
+        catch_up.note_peer(peer, 100)
+    asked = []
+    now_s = 0.0
+    for _ in range(MAX_OPEN):
+        request = catch_up.next_request(now_s, 10)
+        assert request is not None
+        asked.append(request[0])
+        assert catch_up.next_request(now_s + HEDGE_S - 0.001, 10) is None
+        now_s += HEDGE_S
+    assert len(set(asked)) == MAX_OPEN
+    assert catch_up.next_request(now_s, 10) is None
+    assert catch_up.wake_at_s(10) is None
+    catch_up.answered(asked[1], answer(10, 16), now_s, 10)
+    first = catch_up.block(10)
+    catch_up.answered(asked[0], answer(10, 16), now_s, 10)
+    assert catch_up.block(10) is first
 
 
 @pytest.mark.parametrize(
@@ -120,7 +143,7 @@ def test_a_broken_answer_is_the_peers_fault_and_leaves_nothing(raw: bytes) -> No
     catch_up.note_peer(b"a", 100)
     catch_up.next_request(0.0, 10)
     with pytest.raises(PeerError):
-        catch_up.answered(raw, 0.0, 10)
+        catch_up.answered(b"a", raw, 0.0, 10)
     assert catch_up.block(10) is None
     assert catch_up.next_request(0.0, 10) is None
     assert catch_up.next_request(FIRST_RETRY_S, 10) is not None
@@ -130,7 +153,7 @@ def test_an_empty_answer_corrects_the_claim() -> None:
     catch_up = CatchUp()
     catch_up.note_peer(b"a", 10**9)
     catch_up.next_request(0.0, 10)
-    catch_up.answered(answer(10, 0, head=9), 0.0, 10)
+    catch_up.answered(b"a", answer(10, 0, head=9), 0.0, 10)
     assert catch_up.next_request(100.0, 10) is None
 
 
@@ -138,7 +161,7 @@ def test_a_bad_block_takes_all_blocks_of_its_peer_with_it() -> None:
     catch_up = CatchUp()
     catch_up.note_peer(b"a", 100)
     catch_up.next_request(0.0, 10)
-    catch_up.answered(answer(10, 16), 0.0, 10)
+    catch_up.answered(b"a", answer(10, 16), 0.0, 10)
     catch_up.reject(10, 0.0)
     assert catch_up.block(10) is None
     assert catch_up.block(15) is None
@@ -153,7 +176,7 @@ def test_peers_that_left_are_forgotten_even_with_a_request_open() -> None:
     catch_up.note_peer(b"a", 100)
     catch_up.next_request(0.0, 10)
     catch_up.keep_peers({b"b"})
-    catch_up.answered(answer(10, 4), 0.0, 10)
+    catch_up.answered(b"a", answer(10, 4), 0.0, 10)
     assert catch_up.block(10) is not None
     for number in range(1000):
         catch_up.note_peer(b"%d" % number, 50)

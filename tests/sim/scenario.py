@@ -23,7 +23,7 @@ TIME_LIMIT_S: Final = 3_000.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to; equal seeds give equal outcomes."""
+    """What a run came to; equal seeds give equal outcomes. `heights` are those of the honest nodes."""
 
     seed: int
     heights: tuple[int, ...]
@@ -54,7 +54,7 @@ def run_seed(
         )
     return Outcome(
         seed,
-        tuple(world.heights()),
+        tuple(world.heights()[:honest]),
         world.now_s,
         world.trace_hash(),
         world.counters,

@@ -82,6 +82,17 @@ def test_a_late_node_fetches_what_it_missed_while_the_chain_moves_on() -> None:
     run_to(world, 60, within_s=8)
 
 
+def test_peers_that_never_answer_do_not_cost_their_whole_timeout() -> None:
+    world = network(4)
+    for index in (0, 1, 2):
+        world.nodes[index].boot()
+    run_to(world, 30, within_s=100, nodes=[0, 1, 2])
+    for index in (0, 1):
+        world.nodes[index].serves = False
+    world.nodes[3].boot()
+    run_to(world, 30, within_s=7)
+
+
 def test_a_restarted_validator_signs_again_within_ten_seconds_of_reaching_the_head() -> None:
     world = started(4)
     run_to(world, 5, within_s=20)

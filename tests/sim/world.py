@@ -161,6 +161,7 @@ class Node:
         self.carries_transactions = True
         self.builds_invalid = False
         self.refuses_undecided = False
+        self.serves = True
         self.tamper: Callable[[SyncResponse], SyncResponse] | None = None
         self.replica: Replica | None = None
         self._life = 0
@@ -333,7 +334,7 @@ class Node:
 
     def serve(self, raw: bytes) -> bytes | None:
         """Answer a request of a peer; None if this node is down or refuses."""
-        if self.replica is None:
+        if self.replica is None or not self.serves:
             return None
         try:
             request = decode_message(raw)
