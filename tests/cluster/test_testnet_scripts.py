@@ -103,7 +103,7 @@ def test_a_network_comes_up_grows_survives_a_kill_and_leaves_nothing(scripts: Sc
 
 
 def same_head_without(scripts: Scripts, index: int) -> int:
-    return max(node["height"] for node in scripts.nodes() if node["index"] != index)
+    return max(int(node["height"]) for node in scripts.nodes() if node["index"] != index)
 
 
 def test_a_port_in_use_is_named_and_nothing_stays_behind(scripts: Scripts) -> None:
