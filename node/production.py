@@ -19,12 +19,23 @@ from chain.types import Address, Hash32
 from node.payload import MAX_TRANSACTIONS_PER_BLOCK, BlockPayload
 from state.chain_store import StateUpdate
 from vm.block import BlockBuilder
-from vm.errors import BlockBytesExhausted, BlockGasExhausted, NonceTooHigh, TransactionRejected
+from vm.errors import (
+    BlockBytesExhausted,
+    BlockGasExhausted,
+    InsufficientFunds,
+    InsufficientFundsForTransfer,
+    NonceTooHigh,
+    NonceTooLow,
+    TransactionRejected,
+)
 
 MIN_TRANSACTION_GAS = 21_000  # intrinsic gas of the smallest transaction
 # After this many transactions in a row that no longer fit, the block counts as full: looking through the whole
 # pool for one that would still fit costs more than it earns.
 MAX_MISFITS = 32
+# Behind other transactions of the block these may be the work of those, and the block may never be decided. What they
+# say of the head itself, the pool finds when it follows the head.
+_MAY_PASS = (NonceTooLow, InsufficientFunds, InsufficientFundsForTransfer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +96,9 @@ def fill_block(builder: BlockBuilder, candidates: Sequence[RecoveredTransaction]
             held_back.add(recovered.sender)
         except NonceTooHigh:
             held_back.add(recovered.sender)
-        except TransactionRejected:
-            unusable.append(recovered.transaction.hash)
+        except TransactionRejected as rejection:
+            if not included or not isinstance(rejection, _MAY_PASS):
+                unusable.append(recovered.transaction.hash)
             held_back.add(recovered.sender)
         except (InvariantViolation, EnvironmentFault):
             raise
