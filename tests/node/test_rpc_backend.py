@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+
+from chain.errors import CallerError
+from chain.fees import next_base_fee
+from chain.types import Address, checksum_address
+from consensus.status import ConsensusStatus
+from consensus.types import Step
+from genesis import ConsensusParameters
+from node.config import MempoolSettings
+from node.rpc_backend import STALE_HEAD_INTERVALS, NodeRpcBackend
+from p2p.memory_network import open_memory_hub
+from p2p.network import Network
+from state.chain_store import StateUnavailable
+from tests.node.chain_fixture import ACCOUNTS, OPERATOR, RECEIVER, VALIDATOR, HandDrivenChain, transfer
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Iterator[HandDrivenChain]:
+    driven = HandDrivenChain(tmp_path)
+    yield driven
+    driven.close()
+
+
+def consensus_status(chain: HandDrivenChain, highest_peer_height: int = 0) -> ConsensusStatus:
+    position = chain.application.position()
+    return ConsensusStatus(
+        height=position.height + 1,
+        round=0,
+        step=Step.PROPOSE,
+        proposer=VALIDATOR.address,
+        validators=position.validators.validators,
+        own_address=VALIDATOR.address,
+        is_validator=True,
+        silent_through=0,
+        last_block_id=position.block_id,
+        last_block_time_ms=position.block_time_ms,
+        peers=(),
+        highest_peer_height=highest_peer_height,
+        catching_up=False,
+        evidence_count=0,
+    )
+
+
+def backend(
+    chain: HandDrivenChain, status: ConsensusStatus | None = None, network: Network | None = None
+) -> NodeRpcBackend:
+    return NodeRpcBackend(
+        chain.store,
+        chain.application,
+        chain.pool,
+        MempoolSettings(min_tip_wei=7),
+        network,
+        lambda: status,
+        chain.clock,
+    )
+
+
+async def submit(chain: HandDrivenChain, served: NodeRpcBackend, *raws: bytes) -> list[object]:
+    async with trio.open_nursery() as nursery:
+        await nursery.start(chain.pool.run)
+        answers = await served.submit(raws)
+        nursery.cancel_scope.cancel()
+    return list(answers)
+
+
+async def test_committed_blocks_are_told_by_number_hash_and_transaction(chain: HandDrivenChain) -> None:
+    served = backend(chain)
+    transaction = transfer(0, 0)
+    assert await submit(chain, served, transaction.raw) == [transaction.hash]
+    assert served.get(transaction.hash) is not None
+    assert served.pending_nonce(ACCOUNTS[0].address) == 1
+    await chain.decide()
+    block = served.block(1)
+    assert block is not None
+    assert served.head().hash == block.hash
+    assert served.block_number(block.hash) == 1
+    assert served.header(1) == block.header
+    assert [item.hash for item in block.transactions] == [transaction.hash]
+    receipts = served.receipts(1)
+    assert receipts is not None
+    assert len(receipts) == 1
+    location = served.transaction_location(transaction.hash)
+    assert location is not None
+    assert (location.block_number, location.index) == (1, 0)
+    assert served.get(transaction.hash) is None
+    account = served.state_at(1).account(RECEIVER)
+    assert account is not None
+    assert account.balance == 1
+    assert (served.block(2), served.header(2), served.receipts(2)) == (None, None, None)
+    assert (served.chain_id, served.minimum_tip()) == (1337, 7)
+    assert served.client_version.startswith("aurigraph/v")
+
+
+async def test_a_block_is_simulated_in_the_environment_it_ran_in(chain: HandDrivenChain) -> None:
+    await chain.decide()
+    await chain.decide()
+    served = backend(chain)
+    header = served.header(2)
+    assert header is not None
+    environment = served.environment_for(2)
+    for name in (
+        "number",
+        "timestamp",
+        "beneficiary",
+        "gas_limit",
+        "base_fee_per_gas",
+        "prev_randao",
+        "parent_hash",
+    ):
+        assert getattr(environment, name) == getattr(header, name)
+    assert environment.parent_beacon_block_root == header.parent_beacon_block_root
+    assert environment.block_hash(1) == header.parent_hash
+    pending = served.pending_environment()
+    assert (pending.number, pending.parent_hash, pending.beneficiary) == (3, header.hash, OPERATOR)
+    assert pending.base_fee_per_gas == served.next_base_fee() == next_base_fee(header)
+
+
+def test_what_is_not_there_is_the_callers_error(chain: HandDrivenChain) -> None:
+    served = backend(chain)
+    with pytest.raises(CallerError, match="header not found"):
+        served.environment_for(9)
+    with pytest.raises(StateUnavailable):
+        served.state_at(9)
+
+
+async def test_reads_hold_while_a_block_is_committed_in_another_thread(chain: HandDrivenChain) -> None:
+    served = backend(chain)
+    wrong: list[object] = []
+
+    def read(stop: trio.Event) -> None:
+        while not stop.is_set():
+            environment, head = served.pending_environment(), served.head()
+            if environment.number - head.number not in (0, 1) or served.header(head.number) is None:
+                wrong.append((environment.number, head.number))
+
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.to_thread.run_sync, read, stop)
+        for _ in range(8):
+            await chain.decide()
+        stop.set()
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("claimed", "is_syncing"), [(0, False), (1, False), (2, False), (3, True)])
+async def test_one_block_behind_is_not_syncing(
+    chain: HandDrivenChain, claimed: int, is_syncing: bool
+) -> None:
+    served = backend(chain)
+    await chain.decide()
+    assert served.syncing() is None
+    served = backend(chain, consensus_status(chain, claimed))
+    status = served.syncing()
+    assert (status is not None) == is_syncing
+    if status is not None:
+        assert (status.starting_block, status.current_block, status.highest_block) == (1, 1, 3)
+        assert not served.health().ready
+
+
+async def test_a_node_is_not_ready_when_blocks_stay_away(tmp_path: Path) -> None:
+    chain = HandDrivenChain(
+        tmp_path, ConsensusParameters(block_interval_ms=100, empty_block_interval_ms=1000)
+    )
+    served = backend(chain)
+    assert served.health().ready  # the first block may be long in coming
+    await chain.decide()
+    assert served.health().ready
+    chain.clock.now_ms += 1000 * STALE_HEAD_INTERVALS + 200
+    health = served.health()
+    assert health.live
+    assert not health.ready
+    assert health.checks["height"] == 1
+    chain.close()
+
+
+async def test_without_empty_blocks_an_old_head_says_nothing(tmp_path: Path) -> None:
+    chain = HandDrivenChain(tmp_path, ConsensusParameters(empty_block_interval_ms=None))
+    await chain.decide()
+    chain.clock.now_ms += 10**9
+    assert backend(chain).health().ready
+    chain.close()
+
+
+async def test_status_validators_and_peers_are_plain_json(chain: HandDrivenChain) -> None:
+    await chain.decide()
+    async with open_memory_hub() as hub:
+        me, other = hub.join(b"\x00me"), hub.join(b"\x00other")
+        me.penalise(other.me, "test")
+        served = backend(chain, consensus_status(chain), me)
+        status = json.loads(json.dumps(served.status()))
+        assert status["height"] == 1
+        assert status["hash"] == "0x" + chain.store.head.hash.hex()
+        assert status["consensus"]["isValidator"] is True
+        assert status["pool"] == {"executable": 0, "queued": 0, "bytes": 0}
+        (validator,) = json.loads(json.dumps(served.validators()))
+        assert validator == {
+            "address": checksum_address(VALIDATOR.address),
+            "publicKey": "0x" + VALIDATOR.public_key.hex(),
+            "power": 1,
+            "operator": checksum_address(OPERATOR),
+        }
+        (peer,) = json.loads(json.dumps(served.peers()))
+        assert peer["penalty"] == 1
+        assert (served.peer_count(), served.is_listening()) == (1, True)
+    alone = backend(chain)
+    assert (alone.peers(), alone.peer_count(), alone.is_listening()) == ([], 0, False)
+    before_start = json.loads(json.dumps(alone.status()))
+    assert (before_start["consensus"], before_start["peerId"]) == (None, None)
+
+
+async def test_a_follower_simulates_with_the_beneficiary_of_the_last_block(chain: HandDrivenChain) -> None:
+    await chain.decide()
+    chain.application._operator = None
+    assert backend(chain).pending_environment().beneficiary == OPERATOR
+    assert replace(consensus_status(chain), own_address=None).as_json()["ownAddress"] is None
+    assert backend(chain).pending_nonce(Address(b"\x55" * 20)) == 0
