@@ -10,6 +10,7 @@ EIP-2681, EIP-3541, EIP-3860, EIP-7702.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from chain.errors import InvariantViolation
 from chain.keccak import keccak256
@@ -23,7 +24,7 @@ from vm.environment import BlockEnvironment, TransactionContext
 from vm.evm.pyevm import EVM
 from vm.gas import CALL_DEPTH_LIMIT, CODE_DEPOSIT_BYTE, CODE_SIZE_LIMIT, NONCE_LIMIT
 from vm.message import CallKind, Message, Outcome, Status
-from vm.precompiles import Precompile, PrecompileFailure
+from vm.precompiles import HEAD_BYTES, Precompile, PrecompileFailure
 from vm.rules import rules_of
 
 ensure_call_stack()
@@ -140,11 +141,18 @@ def _transfer_or_touch(world: WorldState, message: Message) -> None:
 
 
 def _run_precompile(precompile: Precompile, message: Message) -> Outcome:
-    gas = precompile.gas(message.input)
+    given, reach = message.input, precompile.reach
+    if reach is None:
+        # The price depends on the length only, and is settled before anything is copied.
+        gas = precompile.gas(cast(bytes, given))
+        payload = b"" if gas > message.gas else given[:]
+    else:
+        payload = given[: reach(given[:HEAD_BYTES])]
+        gas = precompile.gas(payload)
     if gas > message.gas:
         return Outcome(Status.FAILURE, 0, error=OUT_OF_GAS)
     try:
-        output = precompile.run(message.input)
+        output = precompile.run(payload)
     except PrecompileFailure as failure:
         return Outcome(Status.FAILURE, 0, error=str(failure))
     return Outcome(Status.SUCCESS, message.gas - gas, output)
@@ -168,7 +176,7 @@ def _run_creation(context: ExecutionContext, message: Message) -> Outcome:
         world.sub_balance(message.caller, message.value)
         world.add_balance(address, message.value)
     if message.input:
-        outcome = EVM.run(context, message, message.input)
+        outcome = EVM.run(context, message, message.input[:])
     else:
         outcome = Outcome(Status.SUCCESS, message.gas)
     if outcome.status is Status.SUCCESS:

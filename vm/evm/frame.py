@@ -20,9 +20,11 @@ from vm.context import ExecutionContext
 from vm.evm.code import Code
 from vm.evm.host import FrameMessage, StateView
 from vm.evm.stack import Stack
+from vm.message import CallData
 
 MEMORY_WORD = 3
 MEMORY_QUADRATIC_DENOMINATOR = 512
+COPIED_INPUT_BYTES = 1_024  # a copy of this size costs less than a window
 
 
 def memory_cost(words: int) -> int:
@@ -96,7 +98,17 @@ class EvmFrame(PragueComputation):
         memory.extend(bytes(words * 32 - before))
 
     def memory_read_bytes(self, start_position: int, size: int) -> bytes:
-        return bytes(self.memory[start_position : start_position + size])
+        if size <= COPIED_INPUT_BYTES:
+            return bytes(self.memory[start_position : start_position + size])
+        return bytes(
+            memoryview(self.memory)[start_position : start_position + size]
+        )  # copied once, not twice
+
+    def call_data(self, start_position: int, size: int) -> bytes | CallData:
+        """Input of a call: a copy if it is short, else a window into this memory."""
+        if size <= COPIED_INPUT_BYTES:
+            return bytes(self.memory[start_position : start_position + size])
+        return CallData(self.memory, start_position, size)
 
     def memory_write(self, start_position: int, size: int, value: bytes) -> None:
         """Writes `value`, which is `size` bytes long, where `extend_memory` has made room."""

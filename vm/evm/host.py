@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from chain.types import Address, Hash32
 from vm.context import ExecutionContext
+from vm.message import CallData
 from vm.rules import blob_base_fee
 
 BLOCK_HASHES_SERVED = 256  # yellow paper, BLOCKHASH
@@ -102,7 +103,14 @@ class FrameMessage:
     __slots__ = ("data", "data_as_bytes", "depth", "is_static", "sender", "storage_address", "value")
 
     def __init__(
-        self, *, sender: Address, target: Address, value: int, call_data: bytes, depth: int, is_static: bool
+        self,
+        *,
+        sender: Address,
+        target: Address,
+        value: int,
+        call_data: bytes | CallData,
+        depth: int,
+        is_static: bool,
     ) -> None:
         self.sender = sender
         self.storage_address = target

@@ -133,7 +133,7 @@ def _perform_call(
             target,
             code_address,
             value,
-            frame.memory_read_bytes(input_at, input_size),
+            frame.call_data(input_at, input_size),
             gas + stipend,
             frame.msg.depth + 1,
             is_static,

@@ -5,8 +5,8 @@ charges: the call path asks `gas`, charges, then calls `run` and treats Precompi
 Specification: yellow paper appendix E; EIPs 152, 196, 197, 198, 1108, 2537, 2565, 4844.
 """
 
-from vm.precompiles.interface import Precompile, PrecompileFailure
+from vm.precompiles.interface import HEAD_BYTES, Precompile, PrecompileFailure
 from vm.precompiles.kzg import load_trusted_setup
 from vm.precompiles.table import PRECOMPILES
 
-__all__ = ["PRECOMPILES", "Precompile", "PrecompileFailure", "load_trusted_setup"]
+__all__ = ["HEAD_BYTES", "PRECOMPILES", "Precompile", "PrecompileFailure", "load_trusted_setup"]

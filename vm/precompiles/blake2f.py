@@ -10,7 +10,7 @@ from typing import Final
 
 import blake2b  # type: ignore[import-untyped]
 
-from vm.precompiles.interface import Precompile, PrecompileFailure, guarded
+from vm.precompiles.interface import Precompile, PrecompileFailure, fixed_reach, guarded
 
 INPUT_BYTES: Final = 213
 _FINAL_FLAG_OFFSET: Final = 212
@@ -33,4 +33,4 @@ def blake2f(payload: bytes) -> bytes:
     return bytes(blake2b.decode_and_compress(bytes(payload)))
 
 
-BLAKE2F: Final = Precompile("blake2f", blake2f_gas, guarded(blake2f))
+BLAKE2F: Final = Precompile("blake2f", blake2f_gas, guarded(blake2f), fixed_reach(INPUT_BYTES + 1))

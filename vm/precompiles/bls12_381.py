@@ -12,7 +12,7 @@ from typing import Final
 
 from py_arkworks_bls12381 import GT, G1Point, G2Point, Scalar
 
-from vm.precompiles.interface import Precompile, PrecompileFailure, fixed_price, guarded
+from vm.precompiles.interface import Precompile, PrecompileFailure, fixed_price, fixed_reach, guarded
 from vm.precompiles.msm_discounts import G1_DISCOUNTS, G1_MAX_DISCOUNT, G2_DISCOUNTS, G2_MAX_DISCOUNT
 
 G1_ADD_GAS: Final = 375
@@ -178,14 +178,24 @@ def _read_scalar(payload: bytes, start: int) -> Scalar:
 G1_MSM_GAS: Final = msm_gas(G1_TERM_BYTES, G1_MULTIPLY_GAS, G1_DISCOUNTS, G1_MAX_DISCOUNT)
 G2_MSM_GAS: Final = msm_gas(G2_TERM_BYTES, G2_MULTIPLY_GAS, G2_DISCOUNTS, G2_MAX_DISCOUNT)
 
-BLS12_G1_ADD: Final = Precompile("bls12_g1add", fixed_price(G1_ADD_GAS), guarded(g1_add))
+BLS12_G1_ADD: Final = Precompile(
+    "bls12_g1add", fixed_price(G1_ADD_GAS), guarded(g1_add), fixed_reach(2 * G1_BYTES + 1)
+)
 BLS12_G1_MSM: Final = Precompile("bls12_g1msm", G1_MSM_GAS, guarded(g1_msm))
-BLS12_G2_ADD: Final = Precompile("bls12_g2add", fixed_price(G2_ADD_GAS), guarded(g2_add))
+BLS12_G2_ADD: Final = Precompile(
+    "bls12_g2add", fixed_price(G2_ADD_GAS), guarded(g2_add), fixed_reach(2 * G2_BYTES + 1)
+)
 BLS12_G2_MSM: Final = Precompile("bls12_g2msm", G2_MSM_GAS, guarded(g2_msm))
 BLS12_PAIRING: Final = Precompile("bls12_pairing_check", pairing_gas, guarded(pairing))
 BLS12_MAP_FP_TO_G1: Final = Precompile(
-    "bls12_map_fp_to_g1", fixed_price(MAP_FP_TO_G1_GAS), guarded(map_fp_to_g1)
+    "bls12_map_fp_to_g1",
+    fixed_price(MAP_FP_TO_G1_GAS),
+    guarded(map_fp_to_g1),
+    fixed_reach(_ELEMENT_BYTES + 1),
 )
 BLS12_MAP_FP2_TO_G2: Final = Precompile(
-    "bls12_map_fp2_to_g2", fixed_price(MAP_FP2_TO_G2_GAS), guarded(map_fp2_to_g2)
+    "bls12_map_fp2_to_g2",
+    fixed_price(MAP_FP2_TO_G2_GAS),
+    guarded(map_fp2_to_g2),
+    fixed_reach(2 * _ELEMENT_BYTES + 1),
 )

@@ -14,7 +14,7 @@ from typing import Final
 import gmpy2  # type: ignore[import-untyped]
 from zksnake._algebra import ec_bn254  # type: ignore[import-untyped]
 
-from vm.precompiles.interface import Precompile, PrecompileFailure, fixed_price, guarded
+from vm.precompiles.interface import Precompile, PrecompileFailure, fixed_price, fixed_reach, guarded
 
 FIELD_MODULUS: Final = 0x30644E72E131A029B85045B68181585D97816A916871CA8D3C208C16D87CFD47
 CURVE_ORDER: Final = 0x30644E72E131A029B85045B68181585D2833E84879B9709143E1F593F0000001
@@ -172,6 +172,8 @@ def _write_g1(point: _Affine | None) -> bytes:
     return point[0].to_bytes(32, "big") + point[1].to_bytes(32, "big")
 
 
-BN254_ADD: Final = Precompile("bn254_add", fixed_price(ADD_GAS), guarded(add))
-BN254_MULTIPLY: Final = Precompile("bn254_mul", fixed_price(MULTIPLY_GAS), guarded(multiply))
+BN254_ADD: Final = Precompile("bn254_add", fixed_price(ADD_GAS), guarded(add), fixed_reach(_ADD_INPUT_BYTES))
+BN254_MULTIPLY: Final = Precompile(
+    "bn254_mul", fixed_price(MULTIPLY_GAS), guarded(multiply), fixed_reach(_MULTIPLY_INPUT_BYTES)
+)
 BN254_PAIRING: Final = Precompile("bn254_pairing", pairing_gas, guarded(pairing))

@@ -14,7 +14,7 @@ from typing import Final
 from chain.errors import EnvironmentFault
 from chain.secp256k1 import InvalidSignature, recover_address
 from chain.types import Hash32
-from vm.precompiles.interface import Precompile, fixed_price, guarded, price_per_word
+from vm.precompiles.interface import Precompile, fixed_price, fixed_reach, guarded, price_per_word
 
 ECRECOVER_GAS: Final = 3000
 _ECRECOVER_INPUT_BYTES: Final = 128
@@ -96,7 +96,9 @@ def identity(payload: bytes) -> bytes:
     return bytes(payload)
 
 
-ECRECOVER: Final = Precompile("ecrecover", fixed_price(ECRECOVER_GAS), guarded(ecrecover))
+ECRECOVER: Final = Precompile(
+    "ecrecover", fixed_price(ECRECOVER_GAS), guarded(ecrecover), fixed_reach(_ECRECOVER_INPUT_BYTES)
+)
 SHA256: Final = Precompile("sha256", price_per_word(60, 12), guarded(sha256))
 RIPEMD160: Final = Precompile("ripemd160", price_per_word(600, 120), guarded(ripemd160))
 IDENTITY: Final = Precompile("identity", price_per_word(15, 3), guarded(identity))

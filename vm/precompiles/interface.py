@@ -15,6 +15,9 @@ from chain.errors import CallerError, NodeError
 
 WORD_BYTES: Final = 32
 
+HEAD_BYTES: Final = 96
+"""What `Precompile.reach` gets to see: the three lengths of modexp."""
+
 
 class PrecompileFailure(CallerError):
     """The input is not acceptable: the call fails and takes all its gas. The text is for people only."""
@@ -25,14 +28,27 @@ class Precompile:
     """A pure function with a price.
 
     name: for traces and messages.
-    gas(payload): the price in gas, whatever the input; never raises, never allocates more than the input.
+    gas(payload): the price in gas, whatever the input; never raises, never allocates more than the input,
+    and reads nothing but its length where `reach` is None.
     run(payload): the output bytes. Call it only after `gas(payload)` was paid, since the price bounds the work.
     Raises PrecompileFailure, and nothing else that a caller can cause.
+    reach(head): how many bytes of the input can matter, by its first HEAD_BYTES bytes; the call path hands over no
+    more. None where the price grows with the input: everywhere else the caller chooses how much it costs to copy.
     """
 
     name: str
     gas: Callable[[bytes], int]
     run: Callable[[bytes], bytes]
+    reach: Callable[[bytes], int] | None = None
+
+
+def fixed_reach(size: int) -> Callable[[bytes], int]:
+    """A reach that the input does not change."""
+
+    def reach(_head: bytes) -> int:
+        return size
+
+    return reach
 
 
 def fixed_price(gas: int) -> Callable[[bytes], int]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import ckzg
 
 from chain.errors import EnvironmentFault
-from vm.precompiles.interface import Precompile, PrecompileFailure, fixed_price, guarded
+from vm.precompiles.interface import Precompile, PrecompileFailure, fixed_price, fixed_reach, guarded
 
 POINT_EVALUATION_GAS: Final = 50_000
 INPUT_BYTES: Final = 192
@@ -73,5 +73,8 @@ def point_evaluation(payload: bytes) -> bytes:
 
 
 POINT_EVALUATION: Final = Precompile(
-    "point_evaluation", fixed_price(POINT_EVALUATION_GAS), guarded(point_evaluation)
+    "point_evaluation",
+    fixed_price(POINT_EVALUATION_GAS),
+    guarded(point_evaluation),
+    fixed_reach(INPUT_BYTES + 1),
 )

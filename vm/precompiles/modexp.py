@@ -34,6 +34,15 @@ def modexp_gas(payload: bytes) -> int:
     return max(MIN_GAS, words * words * max(iterations, 1) // GAS_DIVISOR)
 
 
+def modexp_reach(head: bytes) -> int:
+    """The header and the three operands. A long operand has its price: squared for base and modulus, linear for
+    the exponent; unless base and modulus are empty, when no exponent matters."""
+    base_length, exponent_length, modulus_length = _lengths(head)
+    if base_length == modulus_length == 0:
+        return HEADER_BYTES
+    return HEADER_BYTES + base_length + exponent_length + modulus_length
+
+
 def modexp(payload: bytes) -> bytes:
     """base ** exponent % modulus in as many bytes as the modulus has; zeros for modulus 0 and 1.
 
@@ -69,4 +78,4 @@ def _operand(payload: bytes, start: int, length: int) -> int:
     return int.from_bytes(present, "big") << 8 * (length - len(present))
 
 
-MODEXP: Final = Precompile("modexp", modexp_gas, guarded(modexp))
+MODEXP: Final = Precompile("modexp", modexp_gas, guarded(modexp), modexp_reach)

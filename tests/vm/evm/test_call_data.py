@@ -1,0 +1,74 @@
+"""Long input of a call stays in the caller's memory; what the callee reads of it must be the same as a copy."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.vm.worlds import address, assemble, call, funded, returning, word
+from vm.evm.frame import COPIED_INPUT_BYTES
+from vm.message import CallData, Status
+
+CALLER, CALLEE = address(0xC0DE), address(0xC0DF)
+SIZE = 5_000
+MARK = 0xABCDEF
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 2**256), st.integers(0, 2**256))
+def test_a_window_slices_as_bytes_do(start: int, size: int, first: int, last: int) -> None:
+    memory = bytearray(range(128))
+    copy = bytes(memory[start : start + size])
+    window = CallData(memory, start, size)
+    assert len(window) == len(copy)
+    assert window[first:last] == copy[first:last]
+    assert window[:last] == copy[:last]
+    assert window[first % 80 : first % 80 + last % 80] == copy[first % 80 : first % 80 + last % 80]
+    assert window[:] == copy
+    memory.extend(b"grown")  # nothing keeps hold of the memory
+
+
+def forwarding(size: int, to: int = 0xC0DF) -> bytes:
+    """Writes MARK as the last word of its input, passes it on, and returns the word that comes back."""
+    return assemble(
+        MARK, size - 32, "MSTORE", 32, 0, size, 0, address(to), "GAS", "STATICCALL", "POP"
+    ) + assemble(32, 0, "RETURN")
+
+
+@pytest.mark.parametrize("size", [COPIED_INPUT_BYTES, COPIED_INPUT_BYTES + 1, SIZE])
+@pytest.mark.parametrize(
+    ("read", "expected"),
+    [
+        (lambda size: ("CALLDATASIZE",), lambda size: size),
+        (lambda size: (size - 32, "CALLDATALOAD"), lambda size: MARK),
+        (lambda size: (size - 1, "CALLDATALOAD"), lambda size: (MARK & 0xFF) << 248),
+        (lambda size: (size, "CALLDATALOAD"), lambda size: 0),
+        (lambda size: (2**256 - 1, "CALLDATALOAD"), lambda size: 0),
+        (lambda size: (32, size - 32, 64, "CALLDATACOPY", 64, "MLOAD"), lambda size: MARK),
+        (lambda size: (64, size - 1, 64, "CALLDATACOPY", 64, "MLOAD"), lambda size: (MARK & 0xFF) << 248),
+    ],
+)
+def test_the_callee_reads_long_input_as_short_one(size, read, expected) -> None:  # type: ignore[no-untyped-def]
+    accounts = funded().add(CALLER, code=forwarding(size)).add(CALLEE, code=returning(*read(size)))
+    assert word(call(accounts.world, CALLER)) == expected(size)
+
+
+def test_a_precompile_gets_long_input() -> None:
+    # The identity returns its input: the first word is zero, the last one is beyond the 32 bytes taken.
+    outcome = call(funded().add(CALLER, code=forwarding(SIZE, 4)).world, CALLER)
+    assert outcome.status is Status.SUCCESS
+    assert word(outcome) == 0
+
+
+@pytest.mark.parametrize("target", [0xC0DF, 0xABCD, 6, 9, 0xB, 2])
+def test_calls_with_two_megabytes_of_input_cost_no_copies(target: int) -> None:
+    """Copied each time, they took 0.1 to 3 ms each for 160 gas: minutes for the gas of a block."""
+    size = 2_000_000
+    before = assemble(1, size, "MSTORE")
+    body = assemble("JUMPDEST", 0, 0, size, 0, address(target), 250, "STATICCALL", "POP", len(before), "JUMP")
+    world = funded().add(CALLER, code=before + body).add(CALLEE, code=assemble(0, "CALLDATALOAD")).world
+    begun_s = time.process_time()
+    outcome = call(world, CALLER, gas=9_300_000)
+    assert outcome.error == "out of gas"
+    per_gas_s = (time.process_time() - begun_s) / 1_500_000  # what the memory left
+    assert per_gas_s * 30_000_000 < 10, "seconds for the gas of a block"
