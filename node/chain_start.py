@@ -9,15 +9,21 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+from chain.transaction import MAX_TRANSACTION_BYTES
 from chain.types import Address
+from consensus.errors import InvalidConsensusParams, InvalidValidatorSet
 from consensus.params import ConsensusParams
 from consensus.validator_set import new_validator_set, validator_of
 from genesis import Genesis, GenesisError, genesis_block, genesis_id, genesis_state, load_genesis
+from node.block_execution import HEADER_ROOM_BYTES
 from node.chain_record import ChainRecord, genesis_chain_record
 from node.chain_rules import ChainConstants, genesis_consensus_root
 from node.errors import ConfigError
 from node.payload import ConsensusRecord, encode_record
 from state.chain_store import ChainStore
+
+RECORD_BYTES = 256  # consensus record with a commit, its slots aside, and the framing of one transaction
+COMMIT_SLOT_BYTES = 96  # address, flag and signature of one validator in a commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +39,17 @@ def read_chain(path: Path) -> ChainFile:
     """Reads the genesis file. Raises EnvironmentFault naming what is wrong in it."""
     try:
         genesis = load_genesis(path)
-    except GenesisError as error:
+        params = ConsensusParams(**dataclasses.asdict(genesis.parameters))
+        members = [validator_of(validator.public_key, validator.power) for validator in genesis.validators]
+        validators = new_validator_set(members)
+    except (GenesisError, InvalidConsensusParams, InvalidValidatorSet) as error:
         raise ConfigError(f"{path}: {error}") from error
-    params = ConsensusParams(**dataclasses.asdict(genesis.parameters))
-    members = [validator_of(validator.public_key, validator.power) for validator in genesis.validators]
+    least = least_block_bytes(len(members))
+    if params.max_block_bytes < least:
+        raise ConfigError(
+            f"{path}: $.parameters.max_block_bytes: with {len(members)} validators a block with one transaction of the "
+            f"largest size takes {least} bytes, {params.max_block_bytes} are allowed"
+        )
     operators: dict[Address, Address] = {
         member.address: validator.operator
         for member, validator in zip(members, genesis.validators, strict=True)
@@ -49,7 +62,13 @@ def read_chain(path: Path) -> ChainFile:
         operators=operators,
     )
     record = encode_record(ConsensusRecord(genesis.timestamp * 1000, None))
-    return ChainFile(genesis, constants, genesis_chain_record(new_validator_set(members), record))
+    return ChainFile(genesis, constants, genesis_chain_record(validators, record))
+
+
+def least_block_bytes(validators: int) -> int:
+    """What every chain must allow, or a commit makes its blocks invalid, or a transaction waits for ever."""
+    record = RECORD_BYTES + validators * COMMIT_SLOT_BYTES
+    return HEADER_ROOM_BYTES + record + MAX_TRANSACTION_BYTES
 
 
 def open_store(path: Path, chain: ChainFile) -> ChainStore:

@@ -134,6 +134,7 @@ def parse_config(tables: Mapping[str, Any], source: str, environment: Mapping[st
         if key not in names:
             raise ConfigError(f"{source}: unknown section [{key}]{_suggestion(key, names)}")
     hints = typing.get_type_hints(NodeConfig)
+    _check_variables(hints, environment)
     for name in names:
         table = tables.get(name, {})
         if not isinstance(table, Mapping):
@@ -151,6 +152,19 @@ def dump_config(config: NodeConfig) -> str:
         lines += [f"{f.name} = {_toml(getattr(table, f.name))}" for f in dataclasses.fields(table)]
         lines.append("")
     return "\n".join(lines)
+
+
+def _check_variables(sections: Mapping[str, type[Any]], environment: Mapping[str, str]) -> None:
+    """Refuses AURIGRAPH_RPC_PROT: a setting that is silently left out is found too late."""
+    known = {
+        f"{ENVIRONMENT_PREFIX}{name.upper()}_{f.name.upper()}": f
+        for name, section in sections.items()
+        for f in dataclasses.fields(section)
+    }
+    prefixes = tuple(f"{ENVIRONMENT_PREFIX}{name.upper()}_" for name in sections)
+    for variable in environment:
+        if variable.startswith(prefixes) and variable not in known:
+            raise ConfigError(f"unknown environment variable {variable}{_suggestion(variable, known)}")
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -39,6 +39,8 @@ MAX_OUTBOX = 8_192
 # A message may be lost, and peers restart: what this node has promised is offered again while it waits for a block.
 OFFER_AGAIN_AFTER_S = 10.0
 MAX_OFFERED_AGAIN = 512  # each time; about 60 KB of transfers
+# Promises whose transaction has left the pool, before they are forgotten.
+SPARE_PROMISES = 4_096
 MAX_LOGGED_BYTES = 1_024  # of a transaction in the log, enough to see what it is
 STOPPING = "the node is stopping"
 
@@ -297,6 +299,8 @@ class TransactionPool:
 
     def _offer(self, transaction_hash: Hash32) -> None:
         """Only the node that promised it offers a transaction: gossip itself brings it to everybody."""
+        if len(self._promised) > 2 * len(self._mempool) + SPARE_PROMISES:
+            self._promised = OrderedDict(item for item in self._promised.items() if item[0] in self._mempool)
         self._promised[transaction_hash] = trio.current_time()
         self._outbox[transaction_hash] = None
         if len(self._outbox) > MAX_OUTBOX:

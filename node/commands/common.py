@@ -138,7 +138,7 @@ def show(record: Mapping[str, Any], as_json: bool) -> None:
     table.add_column(overflow="fold")
     for name, value in record.items():
         table.add_row(name, _text(value))
-    console().print(table)
+    _print(table)
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, empty: str) -> None:
@@ -155,7 +155,18 @@ def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, empty: str) -> N
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
-    console().print(table)
+    _print(table)
+
+
+def _print(table: Table) -> None:
+    printer = console()
+    if printer.is_terminal:
+        printer.print(table)
+        return
+    with printer.capture() as captured:
+        printer.print(table)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())  # without the blanks that fill a table to its width
 
 
 def console() -> Console:

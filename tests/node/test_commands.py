@@ -61,6 +61,17 @@ def test_keys_are_made_listed_exported_and_imported_again(
         assert run(*command, "--password-file", str(password), *form) == ExitCode.FAILURE  # never overwritten
 
 
+def test_tables_in_files_have_whole_lines_and_no_padding(
+    tmp_path: Path, password: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / ("a-long-name-" * 12)
+    assert run("keys", "new", "--home", str(home), "--light", "--password-file", str(password)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert all(line == line.rstrip() for line in lines)
+    assert str(home) in lines[1]
+
+
 def test_a_mnemonic_is_imported_by_index(
     tmp_path: Path, password: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

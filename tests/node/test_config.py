@@ -98,6 +98,18 @@ def test_a_wrong_file_is_refused_with_the_place(tmp_path: Path, text: str, words
     assert "config.toml" in str(caught.value)
 
 
+def test_an_unknown_variable_of_a_section_is_refused_and_others_are_not_ours(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="AURIGRAPH_RPC_PROT; did you mean AURIGRAPH_RPC_PORT"):
+        _load(tmp_path, "", {"AURIGRAPH_RPC_PROT": "1"})
+    others = {
+        "AURIGRAPH_RPC": "http://x",
+        "AURIGRAPH_HOME": "/x",
+        "AURIGRAPH_TESTNET_HOME": "/y",
+        "RPC_PORT": "1",
+    }
+    assert _load(tmp_path, "", others) == NodeConfig()
+
+
 def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="AURIGRAPH_RPC_PORT must be a whole number, got 'many'"):
         _load(tmp_path, "", {"AURIGRAPH_RPC_PORT": "many"})

@@ -285,6 +285,17 @@ async def test_promised_transactions_are_offered_again_bounded_and_only_while_th
         assert not pool._promised
 
 
+async def test_promises_of_what_is_in_blocks_are_forgotten_without_a_network_too(
+    chain: HandDrivenChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.pool.SPARE_PROMISES", 2)
+    async with running(chain.pool) as pool:
+        for nonce in range(12):
+            await pool.submit([transfer(0, nonce).raw])
+            await chain.decide()
+        assert len(pool._promised) <= 4
+
+
 async def test_the_pending_nonce_counts_what_waits(chain: HandDrivenChain) -> None:
     async with running(chain.pool) as pool:
         sender = ACCOUNTS[0].address
