@@ -18,7 +18,7 @@ from node.commands.query import decimal
 from node.commands.secrets import password_option, read_password
 from node.home import NodeHome
 from node.keystore import Keystore
-from node.rpc_client import RpcCallFailed, RpcClient
+from node.rpc_client import NodeUnreachable, RpcCallFailed, RpcClient
 from node.units import parse_amount
 
 RECEIPT_POLL_S = 0.2
@@ -185,6 +185,10 @@ def send(options: SendOptions, to: Address | None, value: int, payload: bytes) -
         raise CommandFailed(
             f"the node refused the transaction: {error}", ExitCode.TRANSACTION_REJECTED
         ) from error
+    except NodeUnreachable as error:
+        raise NodeUnreachable(
+            f"{error}; it may have taken the transaction: ask later with: aurigraph tx status 0x{signed.hash.hex()}"
+        ) from error
     if options.asynchronous:
         show({"hash": transaction_hash}, options.as_json)
         return
@@ -233,10 +237,16 @@ def complete(
 
 
 def wait_for_receipt(rpc: RpcClient, transaction_hash: str, timeout_s: float) -> dict[str, Any]:
-    """Polls until the transaction is in a block. Raises CommandFailed with the time-out code."""
+    """Polls until the transaction is in a block, also while the node is away for a moment: it keeps what it took.
+
+    Raises CommandFailed with the time-out code.
+    """
     deadline = time.monotonic() + timeout_s
     while True:
-        receipt: dict[str, Any] | None = rpc.call("eth_getTransactionReceipt", transaction_hash)
+        try:
+            receipt: dict[str, Any] | None = rpc.call("eth_getTransactionReceipt", transaction_hash)
+        except NodeUnreachable:
+            receipt = None
         if receipt is not None:
             return receipt
         if time.monotonic() > deadline:
