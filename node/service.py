@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,6 @@ from functools import partial
 import structlog
 import trio
 
-from chain.types import Address
 from consensus.driver import ConsensusDriver
 from consensus.signer import FileSigner
 from node.application import ChainApplication
@@ -26,11 +26,12 @@ from node.config import NodeConfig
 from node.gossip import TOPIC, gossip_transactions
 from node.home import NodeHome
 from node.journal import TransactionJournal
-from node.pool import TransactionPool
+from node.pool import ReportsReady, TransactionPool
 from node.rpc_backend import NodeRpcBackend
 from node.transport import CONSENSUS_PROTOCOL, ConsensusTransport, SilentTransport
 from p2p.network import Network
 from rpc.config import LOCAL_HOSTS, CallLimits, HttpLimits, RpcConfig
+from rpc.heavy import SWITCH_INTERVAL_S
 from rpc.server import serve_rpc
 from vm.precompiles import load_trusted_setup
 
@@ -52,13 +53,15 @@ class NodeOptions:
 
 def run_node(options: NodeOptions) -> None:
     """Runs until a signal. Raises NodeError for what the operator must mend."""
+    # A worker thread that executes a block would keep the event loop waiting 5 ms at each switch, with or without RPC.
+    sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL_S))
     trio.run(_supervise, options)
 
 
 async def _supervise(options: NodeOptions) -> None:
     async with trio.open_nursery() as nursery:
         stopping = trio.CancelScope()
-        nursery.start_soon(_watch_signals, stopping, nursery)
+        await nursery.start(_watch_signals, stopping, nursery)
         with stopping:
             await serve_node(options)
         nursery.cancel_scope.cancel()
@@ -71,8 +74,14 @@ async def _give_up_stopping() -> None:
     os._exit(1)
 
 
-async def _watch_signals(stopping: trio.CancelScope, nursery: trio.Nursery) -> None:
+async def _watch_signals(
+    stopping: trio.CancelScope,
+    nursery: trio.Nursery,
+    *,
+    task_status: ReportsReady = trio.TASK_STATUS_IGNORED,
+) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        task_status.started(None)  # before anything is opened: an early Ctrl-C is a stop too
         async for number in signals:
             if stopping.cancel_called:
                 log.warning("stopping_at_once", signal=signal.Signals(number).name)
@@ -90,7 +99,9 @@ async def serve_node(options: NodeOptions) -> None:
     chain = read_chain(home.genesis)
     constants = chain.constants
     signer = load_signer(home, constants.chain_id)
-    operator = _operator(signer, constants.operators)
+    operator = None if signer is None else constants.operators.get(signer.address)
+    if signer is not None and operator is None:
+        log.warning("key_is_no_validator", address="0x" + signer.address.hex(), chain_id=constants.chain_id)
     async with AsyncExitStack() as stack:
         store = open_store(home.database, chain)
         stack.callback(store.close)
@@ -185,12 +196,6 @@ async def _open_network(stack: AsyncExitStack, options: NodeOptions, max_block_b
         listed = {address.peer_id for address in network_config.listed_peers() if address.peer_id is not None}
         network.allow_only(frozenset(listed | {parse_peer_id(text) for text in settings.allowed_peers}))
     return network
-
-
-def _operator(signer: FileSigner | None, operators: object) -> Address | None:
-    if signer is None or not isinstance(operators, dict):
-        return None
-    return operators.get(signer.address)
 
 
 async def _keep_journal_small(pool: TransactionPool) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
+import structlog.testing
 import trio
 
 from chain.errors import EnvironmentFault, NodeError
@@ -18,7 +20,7 @@ from genesis import load_genesis
 from node.config import NodeConfig, P2pSettings, RpcSettings
 from node.errors import HomeError
 from node.home import NodeHome
-from node.initialise import initialise_dev_home, join_chain, node_key
+from node.initialise import create_validator_key, initialise_dev_home, join_chain, node_key
 from node.rpc_client import RpcClient
 from node.service import NodeOptions, rpc_config, serve_node
 from rpc.config import RpcConfig
@@ -114,6 +116,19 @@ async def test_a_node_without_a_key_follows(tmp_path: Path) -> None:
         # It takes transactions, for whoever makes the blocks.
         assert await node.call("eth_sendRawTransaction", "0x" + transfer(0, 0).raw.hex())
         assert (await node.call("node_status"))["pool"]["executable"] == 1
+
+
+async def test_a_key_that_the_genesis_does_not_name_follows_and_is_told_so(
+    tmp_path: Path,
+) -> None:
+    dev = dev_home(tmp_path / "dev")
+    home = NodeHome(tmp_path / "stranger")
+    create_validator_key(home, "stranger")
+    join_chain(home, load_genesis(dev.genesis), ())
+    with structlog.testing.capture_logs() as logs:
+        async with running(home) as node:
+            assert (await node.call("node_status"))["consensus"]["isValidator"] is False
+    assert "key_is_no_validator" in [entry["event"] for entry in logs]
 
 
 async def test_clients_hear_an_answer_while_the_node_stops_and_do_not_hold_it_up(tmp_path: Path) -> None:
