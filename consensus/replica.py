@@ -290,7 +290,10 @@ class Replica:
                 elif counts:
                     log.warning("block_not_built", height=job.height, round=job.round)
             case ValidateJob():
-                if counts and isinstance(result, Validation):
+                # A verdict that comes after its round is one all the same. Execution cannot be interrupted, and blocks
+                # that take longer than a round would be executed anew whenever they are proposed again.
+                is_of_use = counts or (job.height == self._height and not self._is_decided)
+                if is_of_use and isinstance(result, Validation):
                     self._on_validated(job, result)
             case _:
                 assert_never(job)

@@ -8,6 +8,7 @@ Implements consensus.application.Application.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -74,7 +75,7 @@ class ChainApplication:
         self._executor = BlockExecutor(constants, store, pool.known)
         self._executed: dict[Hash32, ExecutedBlock] = {}
         self._own_block: ExecutedBlock | None = None  # built on the head and not decided yet
-        self._own_block_offers = 0
+        self._offers: Counter[Hash32] = Counter()  # how often this node proposed a block on the head
         self._one_at_a_time = trio.CapacityLimiter(1)
         self._listeners: list[BlockListener] = []
         self._head = load_head_record(store, genesis_record)
@@ -105,10 +106,10 @@ class ChainApplication:
         than a round, and so would another.
         """
         head = self._head
-        own = self._own_block
-        if own is not None and own.payload.transactions and self._own_block_offers < MAX_OFFERS:
-            self._own_block_offers += 1
-            return BuiltBlock(own.block.hash, own.encoded)
+        again = self._block_to_offer_again()
+        if again is not None:
+            self._offers[again.block.hash] += 1
+            return BuiltBlock(again.block.hash, again.encoded)
         if height != head.parent.header.number + 1 or self._operator is None:
             raise InvariantViolation(f"asked to build block {height} on head {head.parent.header.number}")
         deadline = time.monotonic() + min(deadline_s, self._settings.build_budget_ms / 1000)
@@ -123,7 +124,8 @@ class ChainApplication:
         executed, chosen = await trio.to_thread.run_sync(work, limiter=self._one_at_a_time)
         self._pool.discard(chosen.unusable)
         if self._remember(head, executed):
-            self._own_block, self._own_block_offers = executed, 1
+            self._own_block = executed
+            self._offers[executed.block.hash] += 1
         log.debug("block_built", height=height, round=round, transactions=len(chosen.included))
         return BuiltBlock(executed.block.hash, executed.encoded)
 
@@ -151,6 +153,7 @@ class ChainApplication:
             log.warning("proposal_refused", height=height, reason=outcome.reason)
             if self._own_block is not None and self._own_block.encoded == payload:
                 self._own_block = None
+            self._executed = {at: kept for at, kept in self._executed.items() if kept.encoded != payload}
             return outcome
         self._remember(head, outcome)
         return Validation(outcome.block.hash, True, "")
@@ -168,6 +171,7 @@ class ChainApplication:
             executed, self._head = await trio.to_thread.run_sync(work, limiter=self._one_at_a_time)
             self._executed.clear()
             self._own_block = None
+            self._offers.clear()
             self._pool.on_block(executed.update.changes.accounts)
             for listener in self._listeners:
                 listener(NewBlock(executed, commit))
@@ -209,6 +213,20 @@ class ChainApplication:
 
     def _next_time_ms(self, head: HeadRecord) -> int:
         return max(earliest_time_ms(self.constants, head.parent), self._wall_time_ms())
+
+    def _block_to_offer_again(self) -> ExecutedBlock | None:
+        """An executed block with transactions; one of a peer rather than the own one.
+
+        A peer's block was proposed, so the others have executed it or are about to. If each proposer insisted on its
+        own, every round would cost everybody the execution of one more block that does not fit into a round.
+        """
+        own = self._own_block
+        own_hash = None if own is None else own.block.hash
+        peers = [block for block in reversed(self._executed.values()) if block.block.hash != own_hash]
+        for block in peers if own is None else (*peers, own):
+            if block.payload.transactions and self._offers[block.block.hash] < MAX_OFFERS:
+                return block
+        return None
 
     def _remember(self, head: HeadRecord, executed: ExecutedBlock) -> bool:
         if head is not self._head:

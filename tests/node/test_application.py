@@ -12,6 +12,7 @@ from chain.secp256k1 import PrivateKey
 from chain.transaction import RecoveredTransaction
 from chain.types import Hash32
 from genesis import AUR
+from node.application import MAX_OFFERS
 from node.chain_rules import earliest_time_ms
 from node.payload import BlockPayload, ConsensusRecord, decode_payload, encode_payload
 from state.kv import DatabaseDamaged
@@ -268,6 +269,23 @@ async def test_a_block_that_missed_its_round_is_offered_again_and_an_empty_one_i
     second = chain.store.block(2)
     assert second is not None
     assert len(second.transactions) == 1
+
+
+async def test_a_peers_block_that_missed_its_round_is_offered_rather_than_another_one(
+    chain: HandDrivenChain, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Otherwise each round makes everybody execute one more block, if one takes longer than a round."""
+    peer = HandDrivenChain(tmp_path_factory.mktemp("peer"))
+    await submit(peer, transfer(0, 0).raw)
+    _, theirs, payload = await peer.build()
+    peer.close()
+    await submit(chain, transfer(0, 0).raw, transfer(0, 1).raw)
+    _, own, _ = await chain.build()
+    assert own != theirs
+    assert (await chain.application.validate(1, payload)).valid
+    offered = [(await chain.build())[1] for _ in range(MAX_OFFERS + MAX_OFFERS)]
+    assert offered[:MAX_OFFERS] == [theirs] * MAX_OFFERS
+    assert offered[MAX_OFFERS : 2 * MAX_OFFERS - 1] == [own] * (MAX_OFFERS - 1)
 
 
 async def test_waiting_for_transactions_ends_with_the_first(chain: HandDrivenChain) -> None:
