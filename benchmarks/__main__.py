@@ -18,6 +18,7 @@ from benchmarks.measurement import Measurement, Options, table
 BENCHMARKS: Final[Mapping[str, str]] = {
     "state": "benchmarks.state",
     "execute": "benchmarks.execute",
+    "precompiles": "benchmarks.precompiles",
     "chain": "benchmarks.chain",
 }
 
