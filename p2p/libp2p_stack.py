@@ -25,6 +25,9 @@ from p2p.queues import FairInbox
 from p2p.request_response import Requests
 from p2p.yamux_stream import ReceiveBudget, YamuxLimits
 
+MAX_GOSSIP_INBOX = 8_192
+"""Messages of one topic that wait, whoever their authors claim to be: at most 10 MB of queues."""
+
 GOSSIP_DEGREE = 6
 GOSSIP_DEGREE_LOW = 5
 GOSSIP_DEGREE_HIGH = 8
@@ -89,6 +92,7 @@ class Libp2pStack:
             bytes_per_peer=limits.inbox_bytes,
             total_bytes=limits.inbox_bytes,
             on_drop=lambda dropped: self._counters.update({f"gossip_dropped_inbox_full:{topic}": dropped}),
+            total_messages=MAX_GOSSIP_INBOX,
         )
         self._inboxes[topic] = inbox
         if validator is not None:

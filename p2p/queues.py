@@ -46,11 +46,17 @@ class DropOldestQueue:
         return payload
 
 
+MAX_INBOX_MESSAGES = 65_536
+"""In one inbox, of all peers. Gossip counts by author, and anybody can make up authors: a queue for each costs a
+kilobyte, even if its message is one byte long."""
+
+
 class FairInbox:
     """Received messages of many peers for one consumer, served round robin, so no peer can crowd out others.
 
     `put` never waits: over a bound, the oldest message of the same peer is dropped; over the common bound,
-    the oldest of the peer that holds most. `run` hands messages to the consumer one at a time.
+    the oldest of the peer that holds most; over the common number, the message whose turn is next. `run` hands
+    messages to the consumer one at a time.
     """
 
     def __init__(
@@ -60,7 +66,10 @@ class FairInbox:
         bytes_per_peer: int,
         total_bytes: int,
         on_drop: Callable[[int], None],
+        total_messages: int = MAX_INBOX_MESSAGES,
     ) -> None:
+        self._total_messages = total_messages
+        self._messages = 0
         self._messages_per_peer = messages_per_peer
         self._bytes_per_peer = bytes_per_peer
         self._total_bytes = total_bytes
@@ -87,9 +96,14 @@ class FairInbox:
         before = queue.size_bytes
         dropped = queue.put(payload)
         self._size_bytes += queue.size_bytes - before
+        self._messages += 1 - dropped
         while self._size_bytes > self._total_bytes:
             largest = max(self._queues.values(), key=lambda q: q.size_bytes)
             self._size_bytes -= len(largest.pop())
+            self._messages -= 1
+            dropped += 1
+        while self._messages > self._total_messages:
+            self._next()
             dropped += 1
         if dropped:
             self._on_drop(dropped)
@@ -104,6 +118,7 @@ class FairInbox:
                 continue
             payload = queue.pop()
             self._size_bytes -= len(payload)
+            self._messages -= 1
             self._turns.append(peer)
             return peer, payload
         return None
@@ -123,3 +138,4 @@ class FairInbox:
             self._queues.clear()
             self._turns.clear()
             self._size_bytes = 0
+            self._messages = 0

@@ -52,6 +52,22 @@ async def test_a_full_inbox_drops_the_oldest_of_the_largest_peer() -> None:
     assert received == [(b"calm", b"c" * 30), (b"loud", b"\3" * 40)]
 
 
+async def test_made_up_peers_with_a_byte_each_do_not_fill_the_memory() -> None:
+    dropped: list[int] = []
+    inbox = make_inbox(dropped, total_messages=10, total_bytes=1_000_000)
+    for number in range(500):
+        inbox.put(number.to_bytes(2, "big"), b"x")
+    assert sum(dropped) == 490
+    assert len(inbox._queues) <= 30
+    assert len(inbox._turns) <= 30
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(inbox.run)
+        received = [await inbox.receive_channel.receive() for _ in range(10)]
+        nursery.cancel_scope.cancel()
+    assert received == [(number.to_bytes(2, "big"), b"x") for number in range(490, 500)]
+    assert inbox._messages == 0
+
+
 async def test_a_closed_consumer_ends_the_inbox_and_later_messages_vanish() -> None:
     inbox = make_inbox([])
     async with trio.open_nursery() as nursery:
