@@ -21,6 +21,8 @@ from p2p.network import MAX_GOSSIP_MESSAGE_BYTES, Network
 
 TOPIC = "tx"
 GOSSIP_VERSION = 1
+WORTHLESS_PAUSE = 2.0  # a message of which nothing was taken is followed by a pause of twice its time
+MAX_PAUSE_S = 1.0
 COLLECT_S = 0.03  # adds at most this to a transaction's way; at 1,000 a second a message carries about 30
 TARGET_BATCH_BYTES = 192 << 10  # small enough that a batch is decoded and recovered in some 0.1 s
 OFFER_AGAIN_EVERY_S = 10.0
@@ -41,10 +43,15 @@ async def gossip_transactions(network: Network, pool: TransactionPool) -> None:
             except InvalidPayload as error:
                 network.penalise(peer, f"transaction gossip: {error}")
                 continue
+            begun_s = trio.current_time()
             answers = await pool.submit_from_peer(raws)
             # A full pool or an old nonce is nobody's fault; bytes that are no transaction of this chain are.
             if any(isinstance(answer, TransactionError) for answer in answers):
                 network.penalise(peer, "transaction gossip: a transaction that no node accepts")
+            if answers and not any(isinstance(answer, bytes) for answer in answers):
+                # Nobody need be at fault, but whoever sends such things must not get all of this node's time.
+                elapsed_s = trio.current_time() - begun_s
+                await trio.sleep(min(elapsed_s * WORTHLESS_PAUSE, MAX_PAUSE_S))
 
 
 async def _send(network: Network, pool: TransactionPool) -> None:

@@ -181,3 +181,25 @@ async def test_a_peer_is_blamed_for_what_no_node_accepts(
         await trio.sleep(0.05)
         offenders = [peer for peer, _ in network.networks[0].penalties]
         assert offenders == ([b"stranger"] if is_offence else [])
+
+
+async def test_a_message_of_which_nothing_was_taken_is_followed_by_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a flood of them leaves this node most of its time."""
+    monkeypatch.setattr("node.gossip.WORTHLESS_PAUSE", 1e9)
+    monkeypatch.setattr("node.gossip.MAX_PAUSE_S", 0.4)
+    async with nodes(tmp_path, 1) as network:
+        stranger = network.hub.join(b"stranger")
+        await stranger.broadcast(TOPIC, encode_batch(1, [transfer(1, 0).raw]))
+        await network.wait_until_pooled(0, 1)
+        begun_s = trio.current_time()
+        await stranger.broadcast(TOPIC, encode_batch(2, [transfer(2, 0, value=10**30).raw]))
+        await trio.sleep(0.1)
+        await stranger.broadcast(TOPIC, encode_batch(3, [transfer(3, 0).raw]))
+        await network.wait_until_pooled(0, 2)
+        assert trio.current_time() - begun_s >= 0.4
+        begun_s = trio.current_time()
+        await stranger.broadcast(TOPIC, encode_batch(4, [transfer(4, 0).raw]))
+        await network.wait_until_pooled(0, 3)
+        assert trio.current_time() - begun_s < 0.4
