@@ -29,7 +29,7 @@ from tests.p2p.p2p_tools import stream
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 SHORT_GAP_S = 8 * BLOCK_MS / 1000
-ATTACK_S = 3.0
+ATTACK_S = 2.0
 MOST_GROWTH_MIB = 120  # the queues of four protocols and two minutes of gossip ids, all of them bounded
 Attack = Callable[[Libp2pNetwork, Inbox], Awaitable[None]]
 
