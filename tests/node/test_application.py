@@ -9,7 +9,13 @@ from chain.block import Block
 from chain.errors import InvariantViolation
 from chain.header import Header
 from chain.secp256k1 import PrivateKey
-from chain.transaction import RecoveredTransaction
+from chain.transaction import (
+    RecoveredTransaction,
+    TransactionType,
+    UnsignedTransaction,
+    sign_authorization,
+    sign_transaction,
+)
 from chain.types import Hash32
 from genesis import AUR
 from node.application import MAX_OFFERS
@@ -286,6 +292,37 @@ async def test_a_peers_block_that_missed_its_round_is_offered_rather_than_anothe
     offered = [(await chain.build())[1] for _ in range(MAX_OFFERS + MAX_OFFERS)]
     assert offered[:MAX_OFFERS] == [theirs] * MAX_OFFERS
     assert offered[MAX_OFFERS : 2 * MAX_OFFERS - 1] == [own] * (MAX_OFFERS - 1)
+
+
+async def test_an_authorization_of_another_sender_does_not_leave_transactions_waiting_for_ever(
+    chain: HandDrivenChain,
+) -> None:
+    """EIP-7702: the set-code transaction of account 1 raises the nonce of account 0, which sent nothing itself."""
+    authorization = sign_authorization(1337, RECEIVER, 0, ACCOUNTS[0])
+    set_code = sign_transaction(
+        UnsignedTransaction(
+            type=TransactionType.SET_CODE,
+            chain_id=1337,
+            nonce=0,
+            max_priority_fee_per_gas=50 * 10**9,
+            max_fee_per_gas=100 * 10**9,
+            gas_limit=100_000,
+            to=RECEIVER,
+            value=0,
+            data=b"",
+            authorizations=(authorization,),
+        ),
+        ACCOUNTS[1],
+    )
+    later = transfer(0, 1)
+    await submit(chain, transfer(0, 0).raw, later.raw, set_code.raw)
+    await chain.decide()
+    assert chain.pool.counts()[:2] == (1, 0)
+    assert chain.pool.pending_nonce(ACCOUNTS[0].address) == 2
+    await chain.decide()
+    block = chain.store.block(2)
+    assert block is not None
+    assert [item.hash for item in block.transactions] == [later.hash]
 
 
 async def test_waiting_for_transactions_ends_with_the_first(chain: HandDrivenChain) -> None:
