@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from chain.hd import derive_accounts
+from chain.hd import ETHEREUM_ACCOUNT_PATH, derive_child, master_key, mnemonic_seed
 from chain.secp256k1 import InvalidPrivateKey, PrivateKey
 from chain.types import checksum_address
 from node.commands.common import CommandFailed, home_option, json_option, show, show_rows
@@ -150,7 +150,15 @@ def _key_from_text(text: bytes, form: str, index: int, source: Path) -> PrivateK
     try:
         decoded = text.decode("ascii").strip()
         if form == "mnemonic":
-            return derive_accounts(decoded, index + 1)[index]
+            return _account_of_mnemonic(decoded, index)
         return PrivateKey(bytes.fromhex(decoded.removeprefix("0x")))
     except (ValueError, InvalidPrivateKey) as error:
         raise CommandFailed(f"{source} holds no valid {form}: {error}") from error
+
+
+def _account_of_mnemonic(mnemonic: str, index: int) -> PrivateKey:
+    """m/44'/60'/0'/0/index, without deriving the accounts before it."""
+    node = master_key(mnemonic_seed(mnemonic))
+    for step in (*ETHEREUM_ACCOUNT_PATH, index):
+        node = derive_child(node, step)
+    return PrivateKey(node.secret)

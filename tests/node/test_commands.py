@@ -7,7 +7,8 @@ import pytest
 
 import cli
 from chain.errors import InvariantViolation
-from genesis import DEV_MNEMONIC
+from chain.types import checksum_address
+from genesis import DEV_MNEMONIC, dev_accounts
 from node.commands.common import ExitCode, errors_as_exit_codes
 from node.config import load_config
 
@@ -90,6 +91,10 @@ def test_a_mnemonic_is_imported_by_index(
     ]
     assert run(*command, "--json") == 0
     assert json.loads(capsys.readouterr().out)["address"] == FIRST_DEV_ADDRESS
+    for index in (3, 2**31 - 1):  # at once, however high
+        assert run(*command, "--json", "--index", str(index)) == 0
+        address = json.loads(capsys.readouterr().out)["address"]
+        assert index != 3 or address == checksum_address(dev_accounts()[3].address)
 
 
 def test_a_secret_that_others_can_read_is_refused(
