@@ -93,7 +93,7 @@ class Nodes:
         self.networks = networks
 
     async def wait_until_pooled(self, index: int, count: int) -> None:
-        with trio.fail_after(10):
+        with trio.fail_after(30):
             while sum(self.chains[index].pool.counts()[:2]) < count:
                 await trio.sleep(0.01)
 
@@ -150,7 +150,7 @@ async def test_what_was_lost_is_offered_again(tmp_path: Path, monkeypatch: pytes
 
         network.hub.loses = loses
         await network.chains[0].pool.submit([transfer(0, 0).raw])
-        with trio.fail_after(5):
+        with trio.fail_after(20):
             while len(lost) < 2:
                 await trio.sleep(0.01)
         assert len(set(lost)) == 2  # gossip drops a message that it has seen before
