@@ -1,6 +1,6 @@
 """The chain as consensus drives it: build, validate and commit blocks on the durable head.
 
-Owns the head, the memory of executed blocks, and the order of a commit: database first, then pool and subscribers.
+Owns the head, the memory of executed blocks, and the order of a commit: database first, then pool.
 Every block is executed once, in a worker thread, one at a time. Never decides anything about votes or rounds.
 Implements consensus.application.Application.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 import trio
@@ -24,6 +23,7 @@ from node.block_execution import BlockExecutor, RefusedBlock
 from node.chain_record import ChainRecord, HeadRecord, decode_chain_record, load_head_record
 from node.chain_rules import ChainConstants, earliest_time_ms
 from node.config import ProductionSettings
+from node.errors import AheadOfClock
 from node.payload import ConsensusRecord, encode_payload_parts
 from node.pool import TransactionPool
 from node.production import Chosen, ExecutedBlock, most_transactions
@@ -40,17 +40,6 @@ MAX_SERVED_BLOCKS = 64
 MAX_OFFERS = 4
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class NewBlock:
-    """What subscribers hear after a commit is durable."""
-
-    executed: ExecutedBlock
-    commit: Commit
-
-
-BlockListener = Callable[[NewBlock], None]
 
 
 class ChainApplication:
@@ -77,7 +66,6 @@ class ChainApplication:
         self._own_block: ExecutedBlock | None = None  # built on the head and not decided yet
         self._offers: Counter[Hash32] = Counter()  # how often this node proposed a block on the head
         self._one_at_a_time = trio.CapacityLimiter(1)
-        self._listeners: list[BlockListener] = []
         self._head = load_head_record(store, genesis_record)
 
     def position(self) -> ChainPosition:
@@ -136,12 +124,15 @@ class ChainApplication:
         """
         head = self._head
         if height != head.parent.header.number + 1:
-            return Validation(None, False, f"height {height} is not next after {head.parent.header.number}")
+            reason = f"height {height} is not next after {head.parent.header.number}"
+            return Validation(None, False, reason, is_peer_fault=False)
         latest_ms = None if decided else self._wall_time_ms() + self._settings.max_clock_drift_ms
 
         def work() -> ExecutedBlock | Validation:
             try:
                 judged = self._executor.judge(head, payload, latest_ms)
+            except AheadOfClock as error:
+                return Validation(None, False, str(error), is_peer_fault=False)
             except PeerError as error:
                 return Validation(None, False, str(error))
             if isinstance(judged, RefusedBlock):
@@ -173,8 +164,6 @@ class ChainApplication:
             self._own_block = None
             self._offers.clear()
             self._pool.on_block(executed.update.changes.accounts)
-            for listener in self._listeners:
-                listener(NewBlock(executed, commit))
         header = executed.block.header
         log.info(
             "block_committed",
@@ -199,10 +188,6 @@ class ChainApplication:
         return await trio.to_thread.run_sync(
             self._read_certified, start, min(count, MAX_SERVED_BLOCKS), max_bytes
         )
-
-    def subscribe(self, listener: BlockListener) -> None:
-        """Calls `listener` after each commit, on the event loop."""
-        self._listeners.append(listener)
 
     def pending_environment(self) -> BlockEnvironment:
         """The environment of a block built now by this node (any thread)."""

@@ -23,7 +23,7 @@ from consensus.certificates import commit_hash
 from consensus.consensus_root import ConsensusData, evidence_hash
 from consensus.params import ConsensusParams
 from consensus.validator_set import ValidatorSet
-from node.errors import InvalidPayload
+from node.errors import AheadOfClock, InvalidPayload
 from node.payload import BlockPayload, ConsensusRecord
 from vm.environment import BlockEnvironment
 from vm.forks import ForkSchedule
@@ -176,10 +176,10 @@ def check_clock(record: ConsensusRecord, latest_ms: int) -> None:
     """Whether a proposal's time is not after `latest_ms`, which comes from the clock of this node.
 
     The one rule on which honest nodes may differ, and whose verdict may change: it must never condemn the block.
-    Raises InvalidPayload.
+    Raises AheadOfClock.
     """
     if record.timestamp_ms > latest_ms:
-        raise InvalidPayload(f"time {record.timestamp_ms} ms is too far ahead of the clock")
+        raise AheadOfClock(f"time {record.timestamp_ms} ms is too far ahead of the clock")
 
 
 def check_record(constants: ChainConstants, parent: ParentBlock, payload: BlockPayload) -> None:

@@ -35,5 +35,9 @@ class InvalidPayload(PeerError):
     """The bytes of a proposed or certified block are not a block of this chain at this height."""
 
 
+class AheadOfClock(InvalidPayload):
+    """A block's time is ahead of this node's clock: its proposer's clock is wrong, or ours. Nobody is blamed."""
+
+
 class NoPeers(PeerError):
     """A question to peers on a node that has none."""

@@ -203,7 +203,8 @@ async def test_a_decided_block_is_not_judged_by_the_local_clock(chain: HandDrive
     chain.clock.now_ms += 10**6
     height, _, raw = await chain.build()
     chain.clock.now_ms -= 10**6
-    assert not (await chain.application.validate(height, raw)).valid
+    refusal = await chain.application.validate(height, raw)
+    assert (refusal.valid, refusal.block_id, refusal.is_peer_fault) == (False, None, False)
     assert (await chain.application.validate(height, raw, decided=True)).valid
 
 
