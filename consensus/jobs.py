@@ -66,7 +66,7 @@ class JobQueue:
         return job, counts
 
     def start_next(self) -> None:
-        """Start the oldest waiting job if none runs."""
+        """Start the next waiting job if none runs."""
         if self.running is None and self._waiting:
             self.running = self._waiting.popleft()
             self._port.start_job(self.running)

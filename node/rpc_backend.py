@@ -178,6 +178,7 @@ class NodeRpcBackend:
             "consensus": status.as_json() if status is not None else None,
             "peers": self.peer_count(),
             "peerId": peer_id_text(self._network.me) if self._network is not None else None,
+            "network": dict(self._network.counters()) if self._network is not None else None,
             "pool": {"executable": executable, "queued": queued, "bytes": size_bytes},
         }
 

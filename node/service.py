@@ -169,7 +169,7 @@ def rpc_config(config: NodeConfig) -> RpcConfig:
 async def _open_network(stack: AsyncExitStack, options: NodeOptions, max_block_bytes: int) -> Network | None:
     if not options.with_network:
         return None
-    # libp2p takes 1.5 s of CPU to import: only a node that has a network pays for it.
+    # libp2p is slow to import and large: only a node that has a network pays for it.
     from p2p.identity import load_or_create_identity
     from p2p.libp2p_network import open_libp2p_network
     from p2p.multiaddress import parse_peer_id

@@ -1,7 +1,7 @@
 """KZG point evaluation: p(z) = y for the polynomial behind a commitment (0x0a).
 
 Owns: the input layout and the trusted setup, which is read once (2 s) from the file that py-evm ships and
-whose digest is fixed here. The node calls `load_trusted_setup` while it starts, so that no block waits.
+whose digest is fixed here. The node calls `load_trusted_setup` beside its start, so that later blocks need not wait.
 Specification: EIP-4844, section "Point evaluation precompile".
 """
 
