@@ -20,11 +20,14 @@ from rich.console import Console
 from rich.table import Table
 
 from chain.errors import CallerError, InvariantViolation, NodeError
+from chain.types import Address, InvalidAddress, parse_address
 from node.home import NodeHome, default_home
-from node.rpc_client import NodeUnreachable, RpcClient
+from node.rpc_client import NodeUnreachable, RpcCallFailed, RpcClient
 
 WIDTH_OF_FILES = 400  # no row of ours is longer, so a program that reads tables finds whole lines
 BUG = "a fault of this program, please report it with the lines above"
+# Longer texts quote an argument or an answer at full length; the lines of a log that `testnet up` shows are shorter.
+MAX_ERROR_CHARACTERS = 8_000
 DEFAULT_RPC_URL = "http://127.0.0.1:8545"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -58,9 +61,11 @@ def errors_as_exit_codes() -> Iterator[None]:
     try:
         yield
     except CommandFailed as error:
-        fail(str(error), error.code)
+        fail(_one_line(error), error.code)
     except NodeUnreachable as error:
-        fail(str(error), ExitCode.NODE_UNREACHABLE)
+        fail(_one_line(error), ExitCode.NODE_UNREACHABLE)
+    except RpcCallFailed as error:
+        fail(_one_line(error), ExitCode.FAILURE)
     except InvariantViolation as error:
         traceback.print_exc()
         fail(f"{BUG}: {error}", ExitCode.FAILURE)
@@ -87,8 +92,23 @@ def errors_as_exit_codes() -> Iterator[None]:
 
 def fail(text: str, code: ExitCode) -> NoReturn:
     """Prints the error line and leaves."""
+    if len(text) > MAX_ERROR_CHARACTERS:
+        text = f"{text[:MAX_ERROR_CHARACTERS]}… ({len(text)} characters)"
     click.echo(f"error: {text}", err=True)
     sys.exit(code)
+
+
+def _one_line(error: Exception) -> str:
+    """The text of an error that may quote a server: that chooses its own line breaks."""
+    return " ".join(str(error).split())
+
+
+def read_address(text: str) -> Address:
+    """An address that the user wrote. Raises CommandFailed."""
+    try:
+        return parse_address(text)
+    except InvalidAddress as error:
+        raise CommandFailed(f"{text!r} is not an address: {error}", ExitCode.USAGE) from error
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:

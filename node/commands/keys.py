@@ -94,7 +94,10 @@ def import_key(
     light: bool,
     as_json: bool,
 ) -> None:
-    """Take in a key from the file SOURCE ('-': standard input for hex and mnemonic)."""
+    """Take in a key from the file SOURCE ('-': standard input for hex and mnemonic).
+
+    The words of a mnemonic are not looked up in a list, so a mistyped word gives another key: compare the address.
+    """
     form = _detected(source) if form == "auto" else form
     if form == "keystore":
         secret = read_password(source_password_file or password_file, f"Password of {source}")
@@ -118,6 +121,8 @@ def export_key(
     """Write the key of ADDRESS to the new file TARGET (mode 0600)."""
     keystore = Keystore(home.keystore)
     stored = keystore.find(address)
+    if not target.parent.is_dir():
+        raise CommandFailed(f"{target.parent} is not a folder")
     if as_hex:
         key = keystore.unlock(
             stored, read_password(password_file, f"Password of {checksum_address(stored.address)}")

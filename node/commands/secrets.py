@@ -30,13 +30,17 @@ def password_option(function: F) -> F:
 
 
 def read_password(password_file: Path | None, prompt: str, *, confirm: bool = False) -> str:
-    """The password from the file or, on a terminal, from a prompt."""
+    """The password from the file or, on a terminal, from a prompt; `confirm` for the password of a new key file."""
     if password_file is not None:
         try:
-            return read_secret_file(password_file).decode("utf-8", "strict")
+            password = read_secret_file(password_file).decode("utf-8", "strict")
         except UnicodeDecodeError:
             # Without the original error, which holds the bytes.
             raise CommandFailed(f"{password_file}: the password is not UTF-8 text") from None
+        # Old keys may have an empty password; a new one gets it only by mistake, and is then open to everybody.
+        if confirm and not password:
+            raise CommandFailed(f"{password_file}: the first line is empty; write a password there")
+        return password
     if not sys.stdin.isatty():
         raise CommandFailed("no terminal to ask for the password; give --password-file")
     text: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)

@@ -102,12 +102,19 @@ def _start_all(network: LocalNetwork) -> None:
 
 @contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends this command as Ctrl-C does: its nodes are processes of their own and would stay."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM, and the terminal's end, stop this command as Ctrl-C does: its nodes would outlive it.
+
+    What is ignored from outside, as SIGHUP under nohup, stays ignored.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    watched = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in watched:
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in watched:
+            signal.signal(number, before[number])
 
 
 @testnet.command()

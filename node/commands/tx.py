@@ -11,10 +11,18 @@ from typing import Any, TypeVar
 import click
 
 from chain.transaction import TransactionType, UnsignedTransaction, sign_transaction
-from chain.types import Address, checksum_address, parse_address
+from chain.types import Address, checksum_address
 from node.abi import encode_call, encode_constructor
-from node.commands.common import CommandFailed, ExitCode, home_option, json_option, rpc_option, show
-from node.commands.query import decimal
+from node.commands.common import (
+    CommandFailed,
+    ExitCode,
+    home_option,
+    json_option,
+    read_address,
+    rpc_option,
+    show,
+)
+from node.commands.query import RECEIPT_FIELDS, ask_record, decimal, read_hash
 from node.commands.secrets import password_option, read_password
 from node.home import NodeHome
 from node.keystore import Keystore
@@ -103,7 +111,7 @@ def tx() -> None:
 @send_options
 def transfer(to: str, value: str, options: SendOptions) -> None:
     """Send coins."""
-    send(options, parse_address(to), parse_amount(value), b"")
+    send(options, read_address(to), parse_amount(value), b"")
 
 
 @tx.command()
@@ -127,7 +135,7 @@ def call(
     payload = (
         encode_call(signature, arguments) if signature is not None else parse_hex(calldata or "", "--data")
     )
-    send(options, parse_address(to), parse_amount(value), payload)
+    send(options, read_address(to), parse_amount(value), payload)
 
 
 @tx.command()
@@ -147,6 +155,8 @@ def deploy(
     if bytecode_file.stat().st_size > MAX_BYTECODE_FILE_BYTES:
         raise CommandFailed(f"{bytecode_file} is too large for bytecode")
     code = parse_hex(bytecode_file.read_text("utf-8", "replace").strip(), str(bytecode_file))
+    if not code:
+        raise CommandFailed(f"{bytecode_file} holds no bytecode")
     if arguments and constructor is None:
         raise CommandFailed("constructor arguments need --constructor with their types", ExitCode.USAGE)
     tail = encode_constructor(constructor, arguments) if constructor is not None else b""
@@ -159,11 +169,12 @@ def deploy(
 @json_option
 def status(transaction_hash: str, rpc: RpcClient, as_json: bool) -> None:
     """Whether a transaction is pending, in a block, or unknown."""
-    receipt = rpc.call("eth_getTransactionReceipt", transaction_hash)
+    wanted = read_hash(transaction_hash)
+    receipt = ask_record(rpc, RECEIPT_FIELDS, "eth_getTransactionReceipt", wanted)
     if receipt is None:
-        found = rpc.call("eth_getTransactionByHash", transaction_hash)
+        found = rpc.call("eth_getTransactionByHash", wanted)
         state = "pending" if found is not None else "unknown"
-        show({"hash": transaction_hash, "state": state}, as_json)
+        show({"hash": wanted, "state": state}, as_json)
         return
     _show_receipt(receipt, as_json)
 
@@ -244,7 +255,7 @@ def wait_for_receipt(rpc: RpcClient, transaction_hash: str, timeout_s: float) ->
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            receipt: dict[str, Any] | None = rpc.call("eth_getTransactionReceipt", transaction_hash)
+            receipt = ask_record(rpc, RECEIPT_FIELDS, "eth_getTransactionReceipt", transaction_hash)
         except NodeUnreachable:
             receipt = None
         if receipt is not None:
