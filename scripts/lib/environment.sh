@@ -9,6 +9,16 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
+# Not all locked packages have wheels for newer versions than 3.11; the others are built, if the machine can.
+packages_failed() {
+    local version
+    version="$("$VENV/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+    [ "$version" = 3.11 ] && die "the locked packages could not be installed (is a package index reachable?)"
+    die "the locked packages could not be installed with Python $version. Some have no wheels for it and must be built. \
+Delete $VENV and run this again with PYTHON=/path/to/python3.11, or install what building needs \
+(Debian/Ubuntu: apt-get install g++ python3-dev libgmp-dev libleveldb-dev)"
+}
+
 find_python() {
     local candidate
     for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3 python; do
@@ -38,7 +48,7 @@ ensure_environment() {
     "$VENV/bin/python" -m pip install --quiet --no-deps --require-hashes -r "$ROOT/requirements/build.lock" \
         || die "the build tools could not be installed (is a package index reachable?)"
     "$VENV/bin/python" -m pip install --quiet --no-deps --no-build-isolation --require-hashes -r "$ROOT/requirements/$kind.lock" \
-        || die "the locked packages could not be installed (is a package index reachable?)"
+        || packages_failed
     "$VENV/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable "$ROOT" \
         || die "the project itself could not be installed"
     rm -f "$VENV"/.stamp-*
