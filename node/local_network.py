@@ -363,6 +363,13 @@ def local_genesis(validators: list[GenesisValidator], block_ms: int) -> Genesis:
     return dev_genesis(validators, timestamp=wall_time_ms() // 1000, parameters=parameters)
 
 
+def require_free_ports(options: LocalNetworkOptions) -> None:
+    """Raises LocalNetworkError for the first port of the network that another program uses."""
+    for index in range(options.validators):
+        for port in (rpc_port(options, index), p2p_port(options, index)):
+            _require_free(port)
+
+
 def _require_free(port: int) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -23,6 +23,7 @@ from node.local_network import (
     LocalNetwork,
     LocalNetworkOptions,
     NodeStatus,
+    require_free_ports,
 )
 
 FOLLOW_POLL_S = 0.3
@@ -75,6 +76,8 @@ def up(
         network.remove()
     if not network.exists:
         options = LocalNetworkOptions(**chosen)
+        # Before anything is made: a network on ports that are taken would be in the way of the next `up`.
+        require_free_ports(options)
         click.echo(f"making {options.validators} nodes in {network.folder}", err=True)
         network.create(options)
     elif any(getattr(network.options, name) != value for name, value in chosen.items()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,18 @@ def test_an_empty_file_is_not_deployed(tmp_path: Path, capsys: pytest.CaptureFix
     empty.write_text("0x\n")
     assert run("tx", "deploy", str(empty), "--from", ADDRESS) == ExitCode.FAILURE
     assert "holds no bytecode" in capsys.readouterr().err
+
+
+def test_a_network_on_taken_ports_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        base = port - 11  # the p2p port of the second node
+        arguments = ("--validators", "2", "--base-port", str(base))
+        assert run("testnet", "--home", str(tmp_path / "net"), "up", *arguments) == ExitCode.FAILURE
+    assert "in use" in capsys.readouterr().err
+    assert not (tmp_path / "net").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
