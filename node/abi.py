@@ -38,13 +38,14 @@ def encode_constructor(types: str, arguments: Sequence[str]) -> bytes:
 def _encode(types: list[str], arguments: Sequence[str]) -> bytes:
     from eth_abi.abi import encode
     from eth_abi.exceptions import EncodingError, ParseError
+    from parsimonious.exceptions import VisitationError
 
     if len(types) != len(arguments):
         raise InvalidCall(f"{len(types)} arguments expected, {len(arguments)} given")
     values = [_value(kind, text) for kind, text in zip(types, arguments, strict=True)]
     try:
         return bytes(encode(types, values))
-    except (EncodingError, ParseError, ValueError, OverflowError, TypeError) as error:
+    except (EncodingError, ParseError, VisitationError, ValueError, OverflowError, TypeError) as error:
         raise InvalidCall(f"arguments do not fit ({','.join(types)}): {error}") from error
 
 
@@ -88,7 +89,10 @@ def _value(kind: str, word: Any) -> Any:
 
 
 def _items(word: Any) -> list[Any]:
-    parsed = json.loads(word) if isinstance(word, str) else word
+    try:
+        parsed = json.loads(word) if isinstance(word, str) else word
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not isinstance(parsed, list):
         raise ValueError("write it as a JSON list, as [1, 2]")
     return parsed

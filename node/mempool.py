@@ -11,6 +11,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from chain.fees import MIN_BASE_FEE
 from chain.transaction import RecoveredTransaction, Transaction
 from chain.types import Address, Hash32
 from node.config import MempoolSettings
@@ -126,6 +127,11 @@ class Mempool:
             raise PoolError(
                 f"transaction underpriced: gas tip cap {transaction.max_priority_fee_per_gas}, "
                 f"minimum needed {self._settings.min_tip_wei}"
+            )
+        if transaction.max_fee_per_gas < MIN_BASE_FEE:
+            # No block can ever take it, and it would hold back all later transactions of its sender.
+            raise PoolError(
+                f"transaction underpriced: gas fee cap {transaction.max_fee_per_gas}, minimum needed {MIN_BASE_FEE}"
             )
         account = self._account(sender)
         queue = self._senders.get(sender) or _SenderQueue(account.nonce)

@@ -74,13 +74,19 @@ async def _give_up_stopping() -> None:
     os._exit(1)
 
 
+def _stop_signals() -> tuple[signal.Signals, ...]:
+    """A closed terminal stops a node like SIGTERM, unless nohup or a supervisor had SIGHUP ignored."""
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return (signal.SIGTERM, signal.SIGINT) if ignored else (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
 async def _watch_signals(
     stopping: trio.CancelScope,
     nursery: trio.Nursery,
     *,
     task_status: ReportsReady = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(*_stop_signals()) as signals:
         task_status.started(None)  # before anything is opened: an early Ctrl-C is a stop too
         async for number in signals:
             if stopping.cancel_called:

@@ -44,6 +44,8 @@ def test_arguments_of_every_kind(types: str, words: list[str], values: list[obje
         ("f(uint8[])", ["1"]),
         ("f((uint8,uint8))", ["[1]"]),
         ("f(bytes2)", ["0x010203"]),
+        ("f(uint" + "9" * 5000 + ")", ["1"]),
+        ("f(uint8[])", ["[" * 200_000]),
     ],
 )
 def test_what_does_not_fit_is_refused(signature: str, words: list[str]) -> None:

@@ -116,6 +116,13 @@ def test_old_nonces_and_poor_senders_are_refused_in_geths_words() -> None:
         mempool.add(transaction(KEYS[1], 1))
 
 
+def test_a_fee_cap_that_no_block_can_take_is_refused() -> None:
+    mempool, _ = pool()
+    with pytest.raises(PoolError, match="transaction underpriced: gas fee cap 6, minimum needed 7"):
+        mempool.add(transaction(KEYS[0], 0, tip=1, fee=6))
+    mempool.add(transaction(KEYS[0], 0, tip=1, fee=7))
+
+
 def test_a_full_pool_takes_only_what_pays_more_than_the_cheapest() -> None:
     mempool, _ = pool(max_transactions=2)
     cheap = transaction(KEYS[0], 0, tip=1)
