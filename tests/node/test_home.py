@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,13 @@ def test_the_default_home_follows_the_environment(monkeypatch: pytest.MonkeyPatc
     assert default_home() == Path("/somewhere")
     monkeypatch.delenv("AURIGRAPH_HOME")
     assert default_home().name == ".aurigraph"
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("node.home.os.fsync", full)
+    with pytest.raises(HomeError, match="No space left on device"):
+        write_private(tmp_path / "key.json", b"secret")
+    assert list(tmp_path.iterdir()) == []
