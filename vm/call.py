@@ -19,13 +19,13 @@ from chain.types import Address
 from state.world import WorldState
 from vm.call_stack import ensure_call_stack
 from vm.context import CreateRequest, ExecutionContext
-from vm.engines import RESERVED_FIRST_BYTE, engine_for
+from vm.engines import DEFAULT_EVM, RESERVED_FIRST_BYTE, engine_for
 from vm.environment import BlockEnvironment, TransactionContext
-from vm.evm.pyevm import EVM
 from vm.gas import CALL_DEPTH_LIMIT, CODE_DEPOSIT_BYTE, CODE_SIZE_LIMIT, NONCE_LIMIT
 from vm.message import CallKind, Message, Outcome, Status
 from vm.precompiles import HEAD_BYTES, Precompile, PrecompileFailure
 from vm.rules import rules_of
+from vm.tracer import Tracer
 
 ensure_call_stack()
 
@@ -45,10 +45,19 @@ def new_context(
     block: BlockEnvironment,
     transaction: TransactionContext,
     checkpoint: Callable[[], None] | None = None,
+    tracer: Tracer | None = None,
 ) -> ExecutionContext:
     """The context of one transaction or system call on `world`."""
     return ExecutionContext(
-        world, block, transaction, rules_of(block.fork), execute_message, execute_create, checkpoint
+        world,
+        block,
+        transaction,
+        rules_of(block.fork),
+        execute_message,
+        execute_create,
+        block.evm or DEFAULT_EVM,
+        checkpoint,
+        tracer,
     )
 
 
@@ -59,6 +68,15 @@ def execute_message(context: ExecutionContext, message: Message) -> Outcome:
     """
     if context.checkpoint is not None:
         context.checkpoint()
+    if context.tracer is None:
+        return _execute(context, message)
+    context.tracer.enter(message)
+    outcome = _execute(context, message)
+    context.tracer.leave(message, outcome)
+    return outcome
+
+
+def _execute(context: ExecutionContext, message: Message) -> Outcome:
     if message.depth > CALL_DEPTH_LIMIT:
         return Outcome(Status.FAILURE, message.gas, error=DEPTH_EXCEEDED)
     kind = message.kind
@@ -86,7 +104,7 @@ def execute_message(context: ExecutionContext, message: Message) -> Outcome:
         if value and kind is CallKind.CALL:
             world.sub_balance(message.caller, value)
             world.add_balance(message.target, value)
-        outcome = engine_for(code).run(context, message, code)
+        outcome = engine_for(context, code).run(context, message, code)
     if outcome.status is not Status.SUCCESS:
         world.revert(snapshot)
     return outcome
@@ -176,7 +194,7 @@ def _run_creation(context: ExecutionContext, message: Message) -> Outcome:
         world.sub_balance(message.caller, message.value)
         world.add_balance(address, message.value)
     if message.input:
-        outcome = EVM.run(context, message, message.input[:])
+        outcome = context.evm.run(context, message, message.input[:])
     else:
         outcome = Outcome(Status.SUCCESS, message.gas)
     if outcome.status is Status.SUCCESS:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from chain.types import Address
 from state.world import WorldState
@@ -17,6 +18,10 @@ from vm.environment import BlockEnvironment, TransactionContext
 from vm.gas import COLD_ACCOUNT_ACCESS, WARM_ACCESS
 from vm.message import Message, Outcome
 from vm.rules import Rules
+
+if TYPE_CHECKING:
+    from vm.engines import Engine
+    from vm.tracer import Tracer
 
 DELEGATION_PREFIX = b"\xef\x01\x00"  # EIP-7702
 DELEGATION_BYTES = 23
@@ -46,7 +51,8 @@ class ExecutionContext:
     """`execute_message` and `execute_create` are the call path.
 
     `checkpoint` may raise to abandon a simulation: the call path asks it for every message, engines in every
-    loop of a contract. Blocks run without one. `engine_state` lets an engine keep an object for the
+    loop of a contract. Blocks run without one. `evm` runs Ethereum bytecode. `tracer` hears what happens, if
+    somebody listens. `engine_state` lets an engine keep an object for the
     transaction, keyed by the engine's own name.
     """
 
@@ -56,7 +62,9 @@ class ExecutionContext:
     rules: Rules
     execute_message: Callable[[ExecutionContext, Message], Outcome]
     execute_create: Callable[[ExecutionContext, CreateRequest], Outcome]
+    evm: Engine
     checkpoint: Callable[[], None] | None = None
+    tracer: Tracer | None = None
     engine_state: dict[str, object] = field(default_factory=dict)
 
     def is_warm(self, address: Address) -> bool:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from vm.evm.pyevm import EVM
 from vm.message import Message, Outcome, Status
+from vm.reference.pyevm import PyEvmEngine
 
 if TYPE_CHECKING:
     from vm.context import ExecutionContext
@@ -45,8 +45,14 @@ _NO_ENGINE: Engine = _NoEngine()
 RESERVED_ENGINES: Mapping[bytes, Engine] = {}
 
 
-def engine_for(code: bytes) -> Engine:
+PY_EVM: Engine = PyEvmEngine()
+"""The reference: py-evm's instructions on our state."""
+
+DEFAULT_EVM: Engine = PY_EVM
+
+
+def engine_for(context: ExecutionContext, code: bytes) -> Engine:
     """The engine of non-empty `code`."""
     if code[0] != RESERVED_FIRST_BYTE:
-        return EVM
+        return context.evm
     return RESERVED_ENGINES.get(code[:ENGINE_PREFIX_BYTES], _NO_ENGINE)

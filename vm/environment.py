@@ -8,10 +8,14 @@ Specification: yellow paper section 9.3 (I_H, I_o, I_p), EIP-1559, EIP-4399, EIP
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from chain.types import Address, Hash32
 from vm.forks import Fork
+
+if TYPE_CHECKING:
+    from vm.engines import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class BlockEnvironment:
 
     `block_hash(n)` is asked only for the 256 blocks before `number`, and answers None for one it does not
     have. It must be deterministic: every node must give the same answer.
+    `evm` is this machine's choice of the engine for Ethereum bytecode, None for the usual one; all give equal results.
     """
 
     chain_id: int
@@ -34,6 +39,7 @@ class BlockEnvironment:
     parent_hash: Hash32
     fork: Fork
     block_hash: Callable[[int], Hash32 | None]
+    evm: Engine | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,1 @@
-"""Ethereum bytecode: the engine and its instructions."""
-
-# Selects the fast hash back end of eth-hash, so it must be imported before py-evm is.
-import chain.keccak  # noqa: F401
+"""Ethereum bytecode: our own engine and its instructions."""

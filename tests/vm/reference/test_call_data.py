@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vm.worlds import address, assemble, call, funded, returning, word
-from vm.evm.frame import COPIED_INPUT_BYTES
 from vm.message import CallData, Status
+from vm.reference.frame import COPIED_INPUT_BYTES
 
 CALLER, CALLEE = address(0xC0DE), address(0xC0DF)
 SIZE = 5_000

@@ -28,8 +28,8 @@ from tests.vm.worlds import (
 )
 from vm.call import create_address, new_context
 from vm.environment import BlockEnvironment, TransactionContext
-from vm.evm.instructions import storage_refund
 from vm.message import CallKind, Message, Outcome, Status
+from vm.reference.instructions import storage_refund
 from vm.transaction import apply_transaction
 
 CONTRACT, OTHER = address(0xC0DE), address(0xBEEF)

@@ -1,6 +1,6 @@
 """The instructions that meet the rest of the machine: calls, creations, storage, jumps, self-destruction.
 
-Owns their gas and their rules. Everything that only moves numbers around is py-evm's (vm/evm/tables.py).
+Owns their gas and their rules. Everything that only moves numbers around is py-evm's (vm/reference/tables.py).
 Never does: execute a call; `context.execute_message` and `context.execute_create` do.
 Specification: yellow paper appendix H; EIP-150, EIP-214, EIP-1014, EIP-1153, EIP-2200, EIP-2929, EIP-3529,
 EIP-3860, EIP-6780, EIP-7702.
@@ -20,9 +20,9 @@ from chain.keccak import keccak256
 from chain.types import Address
 from vm import gas as prices
 from vm.context import CreateRequest
-from vm.evm.frame import EvmFrame
 from vm.gas import all_but_one_64th, words
 from vm.message import CallKind, Message, Outcome, Status
+from vm.reference.frame import EvmFrame
 
 COLD_SLOT_ACCESS = 2_100  # EIP-2929
 STORAGE_SET = 20_000

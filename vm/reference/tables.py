@@ -1,7 +1,7 @@
 """Opcode -> (base gas, function), for each rule set.
 
 Owns the choice of the function for each opcode: py-evm's, or ours where the instruction meets the state, the
-call path, memory or the code (vm/evm/instructions.py), or only moves stack items (vm/evm/stack.py).
+call path, memory or the code (vm/reference/instructions.py), or only moves stack items (vm/reference/stack.py).
 Never does: change prices of py-evm's instructions.
 Specification: yellow paper appendix H; EIP-7569 (Cancun) and EIP-7600 (Prague: no new instruction).
 """
@@ -15,10 +15,10 @@ from eth.vm.forks.cancun.computation import CancunComputation
 from eth.vm.forks.prague.computation import PragueComputation
 
 from chain.errors import InvariantViolation
-from vm.evm import instructions as own
-from vm.evm import stack
-from vm.evm.frame import EvmFrame
 from vm.forks import Fork
+from vm.reference import instructions as own
+from vm.reference import stack
+from vm.reference.frame import EvmFrame
 
 Instruction: TypeAlias = tuple[int, Callable[[EvmFrame], object]]
 InstructionTable: TypeAlias = tuple[Instruction, ...]

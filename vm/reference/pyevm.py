@@ -24,10 +24,10 @@ from eth.exceptions import (
 )
 from eth_utils.exceptions import ValidationError
 
-from vm.evm.frame import EvmFrame
-from vm.evm.host import FrameMessage, state_view
-from vm.evm.tables import INSTRUCTIONS
 from vm.message import CallKind, Message, Outcome, Status
+from vm.reference.frame import EvmFrame
+from vm.reference.host import FrameMessage, state_view
+from vm.reference.tables import INSTRUCTIONS
 
 if TYPE_CHECKING:
     from vm.context import ExecutionContext
@@ -93,6 +93,3 @@ def _error_text(error: VMError) -> str:
     if isinstance(error, InvalidInstruction):
         return str(error)
     return _ERROR_TEXTS.get(type(error), str(error))
-
-
-EVM = PyEvmEngine()

@@ -3,10 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vm.worlds import address, assemble, call, funded, returning, word
-from vm.evm import code as code_module
-from vm.evm.code import JUMPDEST, Code, jump_table
+from vm.evm import jump_table as jump_table_module
+from vm.evm.jump_table import JUMPDEST, jump_table
 from vm.gas import INITCODE_SIZE_LIMIT
 from vm.message import Status
+from vm.reference.code import Code
 
 CONTRACT = address(0xC0DE)
 
@@ -74,10 +75,11 @@ def test_calling_many_long_contracts_in_turns_searches_each_for_targets_once(
         searches.append(code)
         return found(code)
 
-    found = code_module._find_jump_targets
-    monkeypatch.setattr(code_module, "_find_jump_targets", search)
+    found = jump_table_module._find_jump_targets
+    monkeypatch.setattr(jump_table_module, "_find_jump_targets", search)
     codes = [
-        b"\x67" + number.to_bytes(8, "big") + b"\x5b" for number in range(code_module.RECENT_TABLES_KEPT + 1)
+        b"\x67" + number.to_bytes(8, "big") + b"\x5b"
+        for number in range(jump_table_module.RECENT_TABLES_KEPT + 1)
     ]
     for _ in range(3):
         for code in codes:
@@ -86,8 +88,8 @@ def test_calling_many_long_contracts_in_turns_searches_each_for_targets_once(
 
 
 def test_the_tables_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(code_module, "TABLES_KEPT", 3)
-    store = code_module._TableStore()
+    monkeypatch.setattr(jump_table_module, "TABLES_KEPT", 3)
+    store = jump_table_module._TableStore()
     for number in range(10):
         store.table(bytes([number]))
     assert len(store._tables) == 3

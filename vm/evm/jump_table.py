@@ -1,15 +1,12 @@
-"""Ethereum bytecode as the instruction loop walks over it.
+"""Where a jump may land.
 
-Owns the program counter and the table of valid jump targets.
-Never does: execute. Replaces py-evm's CodeStream, whose search for jump targets recurses once per PUSH in
-the code: a contract of 24 KB of PUSH1 overflows the interpreter's stack there.
+Owns the search for jump destinations and the tables kept of it.
+Never does: execute. Both engines of Ethereum bytecode ask here.
 Specification: yellow paper 9.4.3 (jump destination validity).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
 from threading import Lock
@@ -19,7 +16,6 @@ from vm.gas import INITCODE_SIZE_LIMIT
 PUSH1 = 0x60
 PUSH32 = 0x7F
 JUMPDEST = 0x5B
-STOP = 0x00
 
 RECENT_TABLES_KEPT = 512
 """Tables of the latest codes, found without hashing; with the codes they keep alive they stay below 30 MB."""
@@ -77,43 +73,3 @@ class _TableStore:
 
 
 _recent_table = lru_cache(maxsize=RECENT_TABLES_KEPT)(_TableStore().table)
-
-
-class Code:
-    """The part of py-evm's CodeStream that its instructions use, and checked jumps."""
-
-    __slots__ = ("_jump_table", "program_counter", "raw")
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-        self.program_counter = 0
-        self._jump_table: bytes | None = None
-
-    def __len__(self) -> int:
-        return len(self.raw)
-
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes from the program counter on, which moves by `size` even past the end."""
-        start = self.program_counter
-        self.program_counter = end = start + size
-        return self.raw[start:end]
-
-    @contextmanager
-    def seek(self, position: int) -> Iterator[Code]:
-        """Reads elsewhere for a while (CODECOPY)."""
-        anchor = self.program_counter
-        self.program_counter = position
-        try:
-            yield self
-        finally:
-            self.program_counter = anchor
-
-    def jump(self, destination: int) -> bool:
-        """Moves the program counter; False if `destination` is no valid jump target."""
-        table = self._jump_table
-        if table is None:
-            table = self._jump_table = jump_table(self.raw)
-        if destination >= len(self.raw) or not table[destination >> 3] >> (destination & 7) & 1:
-            return False
-        self.program_counter = destination
-        return True

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from eth.exceptions import FullStack, InsufficientStack
 
 if TYPE_CHECKING:
-    from vm.evm.frame import EvmFrame
+    from vm.reference.frame import EvmFrame
 
 STACK_LIMIT = 1_024
 
