@@ -43,7 +43,7 @@ class Frame:
 
     stack: numbers below 2**256, the top last. memory: a multiple of 32 bytes; the same object for the life of
     the frame. gas: what is left, after what was charged ahead for the running block of instructions. output:
-    set by the instruction that ends the frame. input: call data, empty for creations.
+    set by the instruction that ends the frame. gas_of_calls: what calls and creations of this frame have used. input: call data, empty for creations.
     """
 
     __slots__ = (
@@ -53,6 +53,7 @@ class Frame:
         "context",
         "depth",
         "gas",
+        "gas_of_calls",
         "input",
         "is_static",
         "memory",
@@ -72,6 +73,7 @@ class Frame:
         self.stack: list[int] = []
         self.memory = bytearray()
         self.gas = message.gas
+        self.gas_of_calls = 0
         self.return_data = b""
         self.output = b""
         self.address = message.target
