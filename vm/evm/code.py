@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from threading import Lock
 
-from vm.evm.blocks import Entry, Program, decode
+from vm.evm.blocks import Block, CompiledRegion, Entry, Program, decode
 from vm.evm.jump_table import JUMPDEST, jump_table
 
 VISITS_BEFORE_DECODING = 8
@@ -33,10 +33,20 @@ class Code:
 
     entries: what runs at a position that control has arrived at often enough: a Block, or the region that the compiler
     has put in its place. heat: gas that the interpreter has spent here, calls left out. size_bytes: an estimate of the
-    memory that all this takes. cache: None for init code, which runs once and is not kept.
+    memory that all this takes, compiled_bytes the part of the regions. cache: None for init code, which runs once and is not kept.
     """
 
-    __slots__ = ("_table", "_visits", "cache", "entries", "heat", "program", "raw", "size_bytes")
+    __slots__ = (
+        "_table",
+        "_visits",
+        "cache",
+        "compiled_bytes",
+        "entries",
+        "heat",
+        "program",
+        "raw",
+        "size_bytes",
+    )
 
     def __init__(self, raw: bytes, program: Program, cache: CodeCache | None = None) -> None:
         self.raw = raw
@@ -44,6 +54,7 @@ class Code:
         self.cache = cache
         self.entries: dict[int, Entry] = {}
         self.heat = 0
+        self.compiled_bytes = 0
         self.size_bytes = _CODE_BYTES + len(raw)
         self._visits: dict[int, int] = {}
         self._table: bytes | None = None
@@ -72,11 +83,36 @@ class Code:
         raw = self.raw
         if destination >= len(raw) or raw[destination] != JUMPDEST:
             return False
+        table = self._table or self.jump_table()
+        return table[destination >> 3] >> (destination & 7) & 1 == 1
+
+    def jump_table(self) -> bytes:
+        """vm.evm.jump_table.jump_table of this code, searched for once."""
         table = self._table
         if table is None:
-            table = self._table = jump_table(raw)
+            table = self._table = jump_table(self.raw)
             self.grow(len(table))
-        return table[destination >> 3] >> (destination & 7) & 1 == 1
+        return table
+
+    # --- what the compiler does with it
+
+    def was_visited(self, position: int) -> bool:
+        """Whether the interpreter has ever arrived at `position`."""
+        return position in self._visits
+
+    def put_region(self, position: int, region: CompiledRegion, size_bytes: int) -> None:
+        """`region` runs at `position` from now on."""
+        replaced = self.entries.get(position)
+        self.entries[position] = region
+        self.compiled_bytes += size_bytes
+        self.grow(size_bytes - (replaced.size_bytes if type(replaced) is Block else 0))
+
+    def forget_block(self, position: int) -> None:
+        """Drops the block at `position`, if one is there; it is decoded again if control still arrives there."""
+        entry = self.entries.get(position)
+        if type(entry) is Block:
+            del self.entries[position]
+            self.grow(-entry.size_bytes)
 
 
 class CodeCache:

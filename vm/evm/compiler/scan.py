@@ -1,0 +1,63 @@
+"""A block of bytecode as the compiler sees it: from one place to the next jump, cut or end.
+
+Owns: that walk, which must find the same blocks as the interpreter's decoder, because gas is charged once per block.
+Never does: emit code.
+Specification: yellow paper 9.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vm.evm.blocks import BLOCK_INSTRUCTIONS
+from vm.evm.instruction import Flow, Instruction, InstructionSet
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One instruction of a block. operand: the value of a PUSH, else 0. gas_behind: charged ahead for what follows."""
+
+    position: int
+    instruction: Instruction
+    operand: int
+    gas_behind: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockOfCode:
+    """flow: how it ends; NEXT if it runs on into `following`. gas: of all its instructions."""
+
+    start: int
+    steps: tuple[Step, ...]
+    gas: int
+    flow: Flow
+    following: int
+
+
+def scan(code: bytes, start: int, instructions: InstructionSet) -> BlockOfCode:
+    """The block at `start`. Past the end of the code stands a STOP (yellow paper 9.4.1)."""
+    found: list[tuple[int, Instruction, int]] = []
+    position = start
+    gas = 0
+    flow = Flow.NEXT
+    while len(found) < BLOCK_INSTRUCTIONS:
+        instruction = instructions[code[position]] if position < len(code) else instructions[0]
+        following = position + 1 + instruction.immediate
+        gas += instruction.gas
+        flow = instruction.flow
+        if flow not in (Flow.JUMPDEST, Flow.JUMP, Flow.JUMPI):
+            operand = code[position + 1 : following].ljust(instruction.immediate, b"\0")
+            found.append((position, instruction, int.from_bytes(operand, "big")))
+        position = following
+        if flow not in (Flow.NEXT, Flow.JUMPDEST):
+            break
+    else:
+        flow = Flow.NEXT
+    return BlockOfCode(start, tuple(_with_gas_behind(found, gas)), gas, flow, position)
+
+
+def _with_gas_behind(found: list[tuple[int, Instruction, int]], gas: int) -> Iterator[Step]:
+    for position, instruction, operand in found:
+        gas -= instruction.gas
+        yield Step(position, instruction, operand, gas)
