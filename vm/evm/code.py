@@ -33,7 +33,7 @@ class Code:
 
     entries: what runs at a position that control has arrived at often enough: a Block, or the region that the compiler
     has put in its place. heat: gas that the interpreter has spent here, calls left out. size_bytes: an estimate of the
-    memory that all this takes, compiled_bytes the part of the regions. cache: None for init code, which runs once and is not kept.
+    memory that all this takes; compiled_bytes: the regions' part. cache: None for init code, which is not kept.
     """
 
     __slots__ = (

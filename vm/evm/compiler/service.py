@@ -20,7 +20,7 @@ from vm.evm.compiler.function import CompiledRegion, compile_region
 from vm.evm.compiler.region import CodeView
 
 COMPILED_BYTES_LIMIT = 3 << 20
-"""For one piece of code: half a million characters of source, half a second of compiling. The rest stays interpreted."""
+"""For one piece of code: half a million characters of source, half a second of compiling. The rest is interpreted."""
 
 REGIONS_PER_TURN = 12
 QUEUE_LIMIT = 64
@@ -33,7 +33,7 @@ def view_of(code: Code, *, everything: bool = False) -> CodeView:
         raw=code.raw,
         instructions=code.program.instructions,
         is_target=code.is_target,
-        is_cold=(lambda position: False) if everything else (lambda position: not code.was_visited(position)),
+        is_cold=(lambda _position: False) if everything else (lambda position: not code.was_visited(position)),
         jump_table=code.jump_table(),
     )
 
