@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from vm.evm.engine import NativeEngine
 from vm.message import Message, Outcome, Status
 from vm.reference.pyevm import PyEvmEngine
 
@@ -48,7 +49,13 @@ RESERVED_ENGINES: Mapping[bytes, Engine] = {}
 PY_EVM: Engine = PyEvmEngine()
 """The reference: py-evm's instructions on our state."""
 
-DEFAULT_EVM: Engine = PY_EVM
+INTERPRETER: Engine = NativeEngine()
+"""Our own engine without the compiler."""
+
+NATIVE: Engine = INTERPRETER
+"""Our own engine."""
+
+DEFAULT_EVM: Engine = NATIVE
 
 
 def engine_for(context: ExecutionContext, code: bytes) -> Engine:

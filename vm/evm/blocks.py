@@ -13,7 +13,7 @@ Two instructions look at the gas in between, GAS and SSTORE: they are told what 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, final
 
 from chain.errors import InvariantViolation
 from vm.evm.frame import STACK_LIMIT, Frame
@@ -43,6 +43,7 @@ SUCCESS: Final = 5
 REVERTED: Final = 6
 
 
+@final
 class Block:
     """gas: the static price of all of it. need, limit: the fewest and most items that may be on the stack at its start.
 
@@ -101,7 +102,7 @@ END: Final = 8
 REVERT: Final = 9
 
 Step: TypeAlias = tuple[int, int, int, int, Handler, int]
-"""gas, fewest and most stack items before it, kind (PLAIN ... REVERT), handler, operand (bytes of the immediate for PUSH)."""
+"""gas, fewest and most stack items before it, kind, handler, operand (for PUSH the number of bytes in the code)."""
 
 Part: TypeAlias = tuple[int, int, int, int, Operation]
 """kind, gas, items it needs, growth of the stack, operation."""

@@ -42,8 +42,9 @@ class Frame:
     """The machine state of one message, and what its instructions may ask.
 
     stack: numbers below 2**256, the top last. memory: a multiple of 32 bytes; the same object for the life of
-    the frame. gas: what is left, after what was charged ahead for the running block of instructions. output:
-    set by the instruction that ends the frame. gas_of_calls: what calls and creations of this frame have used. input: call data, empty for creations.
+    the frame. gas: what is left, after what was charged ahead for the running block of instructions. gas_of_calls:
+    what calls and creations of this frame have used. output: set by the instruction that ends the frame.
+    input: call data, empty for creations.
     """
 
     __slots__ = (

@@ -1,0 +1,1 @@
+"""The handlers of the instructions, by theme. vm/evm/instruction_set.py says which rule set has which."""
