@@ -31,6 +31,8 @@ GAS_BITS = 64
 MAX_KNOWN_MEMORY = 1 << 20
 """Places of memory above it are not kept in mind: nobody pays for them in code worth compiling."""
 
+MAX_HASHED_WORDS = 16  # longer hashes are not compared with earlier ones
+
 FRAME_VALUES: Mapping[str, tuple[str, int]] = {
     "CALLER": ('number(frame.caller, "big")', ADDRESS_BITS),
     "ADDRESS": ('number(frame.address, "big")', ADDRESS_BITS),
@@ -105,8 +107,18 @@ def _plain(writer: Writer, indent: int, path: Path, step: Step) -> bool:
         for value in reversed(operands):
             path.push(value)
         return False
-    path.push(writer.local(indent, result.text, result.bits) if isinstance(result, Expression) else result)
+    if isinstance(result, Expression):
+        result = _once(writer, indent, path, result.text, result.bits)
+    path.push(result)
     return True
+
+
+def _once(writer: Writer, indent: int, path: Path, text: str, bits: int) -> Value:
+    """A local with the value of `text`, which cannot change within a frame; the one there is, if there is one."""
+    value = path.frame_values.get(text)
+    if value is None:
+        value = path.frame_values[text] = writer.local(indent, text, bits)
+    return value
 
 
 def _computed(step: Step, operands: list[int]) -> int:
@@ -150,12 +162,8 @@ def _position(_writer: Writer, _indent: int, path: Path, step: Step) -> bool:
 
 
 def _frame_value(writer: Writer, indent: int, path: Path, step: Step) -> bool:
-    name = step.instruction.name
-    value = path.frame_values.get(name)
-    if value is None:
-        text, bits = FRAME_VALUES[name]
-        value = path.frame_values[name] = writer.local(indent, text, bits)
-    path.push(value)
+    text, bits = FRAME_VALUES[step.instruction.name]
+    path.push(_once(writer, indent, path, text, bits))
     return True
 
 
@@ -175,12 +183,7 @@ def _gas(writer: Writer, indent: int, path: Path, step: Step) -> bool:
 
 
 def _input_word(writer: Writer, indent: int, path: Path, _step: Step) -> bool:
-    start = path.pop()
-    key = f"CALLDATALOAD {start.text}"
-    value = path.frame_values.get(key)
-    if value is None:
-        value = path.frame_values[key] = writer.local(indent, f"input_word(data, {start.text})", 256)
-    path.push(value)
+    path.push(_once(writer, indent, path, f"input_word(data, {path.pop().text})", 256))
     return True
 
 
@@ -257,23 +260,30 @@ def _keccak256(writer: Writer, indent: int, path: Path, _step: Step) -> bool:
     writer.line(indent, f"gas -= {KECCAK_WORD * ((size.number + WORD_BYTES - 1) // WORD_BYTES)}")
     writer.line(indent, "if gas < 0: raise OutOfGas")
     _make_room(writer, indent, path, start, size.number)
-    known = _known_bytes(path, start, size.number)
-    if known is not None:
-        path.push(Constant(int.from_bytes(keccak256(known), "big")))
-        return True
-    path.push(writer.local(indent, f'number(keccak256(bytes({_range(start, size.number)})), "big")', 256))
+    text = f'number(keccak256(bytes({_range(start, size.number)})), "big")'
+    words = _known_words(path, start, size.number)
+    constants = [word.number for word in words if isinstance(word, Constant)]
+    if not words:
+        path.push(writer.local(indent, text, 256))
+    elif len(constants) == len(words):
+        content = b"".join([number.to_bytes(WORD_BYTES, "big") for number in constants])
+        path.push(Constant(int.from_bytes(keccak256(content), "big")))
+    else:
+        key = f"keccak256 {[word.text for word in words]}"  # the same words were perhaps hashed before
+        value = path.frame_values.get(key)
+        if value is None:
+            value = path.frame_values[key] = writer.local(indent, text, 256)
+        path.push(value)
     return True
 
 
-def _known_bytes(path: Path, start: Value, size: int) -> bytes | None:
-    """The content of this memory, if the code itself fixes all of it."""
-    if not isinstance(start, Constant) or size % WORD_BYTES:
-        return None
+def _known_words(path: Path, start: Value, size: int) -> list[Value]:
+    """What this memory holds, word by word, if all of it is known; else nothing."""
+    if not isinstance(start, Constant) or size % WORD_BYTES or size > MAX_HASHED_WORDS * WORD_BYTES:
+        return []
     words = [path.words.get(place) for place in range(start.number, start.number + size, WORD_BYTES)]
-    known = [word.number for word in words if isinstance(word, Constant)]
-    if len(known) < len(words):
-        return None
-    return b"".join([number.to_bytes(WORD_BYTES, "big") for number in known])
+    known = [word for word in words if word is not None]
+    return known if len(known) == len(words) else []
 
 
 EMITTERS: Mapping[str, Emitter] = {

@@ -33,7 +33,9 @@ def view_of(code: Code, *, everything: bool = False) -> CodeView:
         raw=code.raw,
         instructions=code.program.instructions,
         is_target=code.is_target,
-        is_cold=(lambda _position: False) if everything else (lambda position: not code.was_visited(position)),
+        is_cold=(lambda _position: False)
+        if everything
+        else (lambda position: not code.was_visited(position)),
         jump_table=code.jump_table(),
     )
 
