@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from vm.evm.compiler.service import BackgroundCompiler, EagerCode
 from vm.evm.engine import NativeEngine
 from vm.message import Message, Outcome, Status
 from vm.reference.pyevm import PyEvmEngine
@@ -52,7 +53,10 @@ PY_EVM: Engine = PyEvmEngine()
 INTERPRETER: Engine = NativeEngine()
 """Our own engine without the compiler."""
 
-NATIVE: Engine = INTERPRETER
+COMPILED: Engine = NativeEngine(code_class=EagerCode)
+"""Our own engine, with everything compiled before it runs: for tests."""
+
+NATIVE: Engine = NativeEngine(BackgroundCompiler())
 """Our own engine."""
 
 DEFAULT_EVM: Engine = NATIVE

@@ -122,8 +122,11 @@ class CodeCache:
     whose rest is dropped. So a use costs one look-up and no lock.
     """
 
-    def __init__(self, program: Program, limit_bytes: int = CACHE_BYTES_LIMIT) -> None:
+    def __init__(
+        self, program: Program, limit_bytes: int = CACHE_BYTES_LIMIT, code_class: type[Code] = Code
+    ) -> None:
         self.program = program
+        self._code_class = code_class
         self._half_bytes = limit_bytes // 2
         self._young: dict[bytes, Code] = {}
         self._old: dict[bytes, Code] = {}
@@ -136,7 +139,9 @@ class CodeCache:
 
     def _promoted(self, raw: bytes) -> Code:
         with self._lock:
-            code = self._young.get(raw) or self._old.pop(raw, None) or Code(raw, self.program, self)
+            code = self._young.get(raw) or self._old.pop(raw, None)
+            if code is None:
+                code = self._code_class(raw, self.program, self)
             if raw not in self._young:
                 self._young[raw] = code
                 self._young_bytes += code.size_bytes
@@ -146,6 +151,9 @@ class CodeCache:
     def note_growth(self, size_bytes: int) -> None:
         """Something in a Code has grown."""
         self._young_bytes += size_bytes
+        if self._young_bytes > self._half_bytes:
+            with self._lock:
+                self._turn()
 
     def _turn(self) -> None:
         if self._young_bytes > self._half_bytes:

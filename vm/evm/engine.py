@@ -53,8 +53,14 @@ class Compiler(Protocol):
 class NativeEngine:
     """vm.engines.Engine for Ethereum bytecode of every rule set. Keeps decoded code between transactions."""
 
-    def __init__(self, compiler: Compiler | None = None, cache_bytes: int = CACHE_BYTES_LIMIT) -> None:
+    def __init__(
+        self,
+        compiler: Compiler | None = None,
+        cache_bytes: int = CACHE_BYTES_LIMIT,
+        code_class: type[Code] = Code,
+    ) -> None:
         """cache_bytes: what decoded and compiled code may take, for each rule set in use."""
+        self._code_class = code_class
         self._compiler = compiler
         self._cache_bytes = cache_bytes
         self._caches: dict[Fork, CodeCache] = {}
@@ -67,7 +73,7 @@ class NativeEngine:
         cache = context.engine_state.get(self._name)
         if type(cache) is not CodeCache:
             cache = context.engine_state[self._name] = self.cache_of(context.rules.fork)
-        known = Code(code, cache.program) if message.kind >= CallKind.CREATE else cache.get(code)
+        known = self._code_class(code, cache.program) if message.kind >= CallKind.CREATE else cache.get(code)
         try:
             if context.tracer is None:
                 ended = self._run_blocks(frame, known)
@@ -85,7 +91,7 @@ class NativeEngine:
         if cache is None:
             with self._lock:
                 cache = self._caches.setdefault(
-                    fork, CodeCache(Program(instruction_set(fork)), self._cache_bytes)
+                    fork, CodeCache(Program(instruction_set(fork)), self._cache_bytes, self._code_class)
                 )
         return cache
 

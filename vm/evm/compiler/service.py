@@ -10,7 +10,7 @@ Results do not depend on any of this, only speed does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from queue import Full, Queue
 from threading import Lock, Thread
 
@@ -42,8 +42,8 @@ def view_of(code: Code, *, everything: bool = False) -> CodeView:
 
 def compile_hot(code: Code) -> None:
     """One turn: the places of `code` where the interpreter has been busy become regions."""
-    places = [position for position, entry in list(code.entries.items()) if type(entry) is Block]
-    wanted = dict.fromkeys(places if code.compiled_bytes else [0])
+    blocks = [position for position, entry in list(code.entries.items()) if type(entry) is Block]
+    wanted = dict.fromkeys(_places(code, blocks))
     view = view_of(code)
     regions: dict[int, CompiledRegion | None] = {}
     size_bytes = code.compiled_bytes
@@ -51,27 +51,59 @@ def compile_hot(code: Code) -> None:
         position = next(iter(wanted))
         del wanted[position]
         region = regions[position] = compile_region(view, position)
-        if region is None:
-            continue
-        size_bytes += region.size_bytes
-        for place in region.exits:
-            is_new = place not in regions and place not in wanted
-            if is_new and type(code.entries.get(place)) is not CompiledRegion and code.was_visited(place):
-                wanted[place] = None
+        if region is not None:
+            size_bytes += region.size_bytes
+            wanted |= dict.fromkeys(_ways_out(code, region, regions))
     for position, region in regions.items():
         if region is not None:
             code.put_region(position, region, region.size_bytes)
-    for position in places:
+    for position in blocks:
         if position not in regions:
             code.forget_block(position)
 
 
-class BackgroundCompiler:
-    """vm.evm.engine.Compiler with a thread of its own, which ends with the process."""
+def _places(code: Code, blocks: list[int]) -> list[int]:
+    """Where regions are missing most: at the start, where ways out of regions lead to, else wherever blocks run."""
+    existing = [entry for entry in list(code.entries.values()) if type(entry) is CompiledRegion]
+    if not existing:
+        return [0]
+    return [place for region in existing for place in _ways_out(code, region, {})] or blocks
 
-    def __init__(self, report: Callable[[Exception], None]) -> None:
-        """report: told, on the compiler's thread, of a fault in the compiler."""
-        self._report = report
+
+def _ways_out(code: Code, region: CompiledRegion, others: Mapping[int, object]) -> list[int]:
+    """Places that `region` leaves to, where execution has been and no region begins."""
+    return [
+        place
+        for place in region.exits
+        if place not in others
+        and type(code.entries.get(place)) is not CompiledRegion
+        and code.was_visited(place)
+    ]
+
+
+class EagerCode(Code):
+    """Code that is compiled wherever control arrives, before anything has run there: for tests and for people who
+    want to see all of it."""
+
+    __slots__ = ()
+
+    def visit(self, position: int) -> bool:
+        region = compile_region(view_of(self, everything=True), position)
+        if region is None:
+            return False
+        self.put_region(position, region, region.size_bytes)
+        return True
+
+
+class BackgroundCompiler:
+    """vm.evm.engine.Compiler with a thread of its own, which ends with the process.
+
+    faults, last_fault: how often the compiler itself has failed, which costs speed and nothing else.
+    """
+
+    def __init__(self) -> None:
+        self.faults = 0
+        self.last_fault: Exception | None = None
         self._queue: Queue[Code] = Queue(QUEUE_LIMIT)
         self._thread: Thread | None = None
         self._lock = Lock()
@@ -101,7 +133,8 @@ class BackgroundCompiler:
             try:
                 compile_hot(code)
             except Exception as error:  # this code stays interpreted; the results are the same
-                self._report(error)
+                self.faults += 1
+                self.last_fault = error
             finally:
                 self._queue.task_done()
 
