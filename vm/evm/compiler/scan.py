@@ -7,7 +7,6 @@ Specification: yellow paper 9.4.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vm.evm.blocks import BLOCK_INSTRUCTIONS
@@ -37,27 +36,22 @@ class BlockOfCode:
 
 def scan(code: bytes, start: int, instructions: InstructionSet) -> BlockOfCode:
     """The block at `start`. Past the end of the code stands a STOP (yellow paper 9.4.1)."""
-    found: list[tuple[int, Instruction, int]] = []
+    found: list[tuple[int, Instruction, int, int]] = []
     position = start
     gas = 0
     flow = Flow.NEXT
-    while len(found) < BLOCK_INSTRUCTIONS:
+    for _ in range(BLOCK_INSTRUCTIONS):
         instruction = instructions[code[position]] if position < len(code) else instructions[0]
         following = position + 1 + instruction.immediate
         gas += instruction.gas
         flow = instruction.flow
         if flow not in (Flow.JUMPDEST, Flow.JUMP, Flow.JUMPI):
             operand = code[position + 1 : following].ljust(instruction.immediate, b"\0")
-            found.append((position, instruction, int.from_bytes(operand, "big")))
+            found.append((position, instruction, int.from_bytes(operand, "big"), gas))
         position = following
         if flow not in (Flow.NEXT, Flow.JUMPDEST):
             break
-    else:
-        flow = Flow.NEXT
-    return BlockOfCode(start, tuple(_with_gas_behind(found, gas)), gas, flow, position)
-
-
-def _with_gas_behind(found: list[tuple[int, Instruction, int]], gas: int) -> Iterator[Step]:
-    for position, instruction, operand in found:
-        gas -= instruction.gas
-        yield Step(position, instruction, operand, gas)
+    steps = tuple(
+        [Step(place, instruction, operand, gas - charged) for place, instruction, operand, charged in found]
+    )
+    return BlockOfCode(start, steps, gas, flow, position)
