@@ -17,7 +17,7 @@ from genesis.errors import GenesisError
 from genesis.json_node import MAX_DOCUMENT_BYTES, JsonNode, parse_document, parse_quantity
 from genesis.model import Allocation, ConsensusParameters, Genesis, GenesisValidator
 from genesis.predeploys import PREDEPLOYS
-from vm.forks import Fork, ForkSchedule, InvalidForkSchedule
+from vm.forks import EARLIEST_FOR_A_CHAIN, Fork, ForkSchedule, InvalidForkSchedule
 
 FORMAT_VERSION: Final = 1
 
@@ -39,7 +39,7 @@ _ROOT_KEYS: Final = (
 _VALIDATOR_KEYS: Final = ("name", "public_key", "power", "operator")
 _ALLOCATION_KEYS: Final = ("balance", "nonce", "code", "storage")
 _PARAMETER_KEYS: Final = tuple([parameter.name for parameter in fields(ConsensusParameters)])
-_FORK_NAMES: Final = {fork.name.lower(): fork for fork in Fork}
+_FORK_NAMES: Final = {fork.name.lower(): fork for fork in Fork if fork >= EARLIEST_FOR_A_CHAIN}
 
 
 def load_genesis(path: Path) -> Genesis:

@@ -392,16 +392,17 @@ class WorldState:
         """Start a transaction: nothing warm, no logs, refund or marks; what was written so far is final."""
         self._reset_transaction()
 
-    def end_transaction(self) -> None:
-        """Finish a transaction: remove destroyed accounts and touched empty ones (EIP-161), drop the journal.
+    def end_transaction(self, *, clears_empty: bool = True) -> None:
+        """Finish a transaction: remove destroyed accounts, drop the journal.
 
+        clears_empty: also remove accounts that were touched and are empty (EIP-161).
         Logs, refund and marks can still be read until the next `begin_transaction`.
         """
         accounts = self._accounts
         touched = {key: None for mapping, key, _ in self._journal if mapping is accounts}
         for address in self._destroyed:
             self.delete(address)
-        for address in touched:
+        for address in touched if clears_empty else ():
             if accounts[address] == _NEW:
                 self.delete(address)
         self._journal = []

@@ -21,7 +21,7 @@ from vm.call_stack import ensure_call_stack
 from vm.context import CreateRequest, ExecutionContext
 from vm.engines import DEFAULT_EVM, RESERVED_FIRST_BYTE, engine_for
 from vm.environment import BlockEnvironment, TransactionContext
-from vm.gas import CALL_DEPTH_LIMIT, CODE_DEPOSIT_BYTE, CODE_SIZE_LIMIT, NONCE_LIMIT
+from vm.gas import CALL_DEPTH_LIMIT, CODE_DEPOSIT_BYTE, NONCE_LIMIT
 from vm.message import CallKind, Message, Outcome, Status
 from vm.precompiles import HEAD_BYTES, Precompile, PrecompileFailure
 from vm.rules import rules_of
@@ -94,11 +94,11 @@ def _execute(context: ExecutionContext, message: Message) -> Outcome:
     precompile = context.rules.precompiles.get(message.code_address)
     code = context.executable_code(message.code_address) if precompile is None else b""
     if precompile is None and not code:
-        _transfer_or_touch(world, message)
+        _transfer_or_touch(context, message)
         return Outcome(Status.SUCCESS, message.gas)
     snapshot = world.snapshot()
     if precompile is not None:
-        _transfer_or_touch(world, message)
+        _transfer_or_touch(context, message)
         outcome = _run_precompile(precompile, message)
     else:
         if value and kind is CallKind.CALL:
@@ -148,14 +148,22 @@ def create2_address(sender: Address, salt: int, init_code: bytes) -> Address:
     return Address(keccak256(b"\xff" + sender + salt.to_bytes(32, "big") + keccak256(init_code))[12:])
 
 
-def _transfer_or_touch(world: WorldState, message: Message) -> None:
+def _transfer_or_touch(context: ExecutionContext, message: Message) -> None:
     """Moves the value of a plain CALL. Without value a called empty account counts as touched (EIP-161)."""
-    kind = message.kind
+    world, kind = context.world, message.kind
     if kind is CallKind.CALL and message.value:
         world.sub_balance(message.caller, message.value)
         world.add_balance(message.target, message.value)
     elif kind is CallKind.CALL or kind is CallKind.STATICCALL:
-        world.touch(message.target)
+        touch(context, message.target)
+
+
+def touch(context: ExecutionContext, address: Address) -> None:
+    """What a transfer of nothing does: EIP-161 removes the account if it is empty; before, it came into being."""
+    if context.rules.clears_empty_accounts:
+        context.world.touch(address)
+    else:
+        context.world.add_balance(address, 0)
 
 
 def _run_precompile(precompile: Precompile, message: Message) -> Outcome:
@@ -189,7 +197,7 @@ def _run_creation(context: ExecutionContext, message: Message) -> Outcome:
         return Outcome(Status.FAILURE, 0, error=ADDRESS_COLLISION)
     snapshot = world.snapshot()
     world.mark_created(address)
-    world.set_nonce(address, 1)
+    world.set_nonce(address, context.rules.contract_nonce)
     if message.value:
         world.sub_balance(message.caller, message.value)
         world.add_balance(address, message.value)
@@ -198,22 +206,24 @@ def _run_creation(context: ExecutionContext, message: Message) -> Outcome:
     else:
         outcome = Outcome(Status.SUCCESS, message.gas)
     if outcome.status is Status.SUCCESS:
-        outcome = _deposit_code(world, address, outcome)
+        outcome = _deposit_code(context, address, outcome)
     if outcome.status is not Status.SUCCESS:
         world.revert(snapshot)
     return outcome
 
 
-def _deposit_code(world: WorldState, address: Address, outcome: Outcome) -> Outcome:
+def _deposit_code(context: ExecutionContext, address: Address, outcome: Outcome) -> Outcome:
     """Stores what the init code returned as the code of the new account, and charges for it."""
-    code = outcome.output
-    if len(code) > CODE_SIZE_LIMIT:
+    code, rules = outcome.output, context.rules
+    if rules.code_size_limit is not None and len(code) > rules.code_size_limit:
         return Outcome(Status.FAILURE, 0, error=CODE_TOO_LARGE)
-    if code and code[0] == RESERVED_FIRST_BYTE:
+    if rules.reserves_0xef and code and code[0] == RESERVED_FIRST_BYTE:
         return Outcome(Status.FAILURE, 0, error=RESERVED_CODE)
     gas_left = outcome.gas_left - CODE_DEPOSIT_BYTE * len(code)
     if gas_left < 0:
+        if rules.deposit_may_fail:
+            return Outcome(Status.SUCCESS, outcome.gas_left, b"", created=address)
         return Outcome(Status.FAILURE, 0, error=CODE_DEPOSIT_OUT_OF_GAS)
     if code:
-        world.set_code(address, code)
+        context.world.set_code(address, code)
     return Outcome(Status.SUCCESS, gas_left, code, created=address)

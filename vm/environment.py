@@ -24,7 +24,8 @@ class BlockEnvironment:
 
     `block_hash(n)` is asked only for the 256 blocks before `number`, and answers None for one it does not
     have. It must be deterministic: every node must give the same answer.
-    `evm` is this machine's choice of the engine for Ethereum bytecode, None for the usual one; all give equal results.
+    `difficulty` is what DIFFICULTY shows before Paris. `evm` is this machine's choice of the engine for Ethereum
+    bytecode, None for the usual one; all give equal results.
     """
 
     chain_id: int
@@ -39,6 +40,7 @@ class BlockEnvironment:
     parent_hash: Hash32
     fork: Fork
     block_hash: Callable[[int], Hash32 | None]
+    difficulty: int = 0
     evm: Engine | None = field(default=None, compare=False)
 
 

@@ -52,6 +52,13 @@ class SenderNotEOA(TransactionRejected):
         super().__init__(f"sender not an eoa: address {checksum_address(sender)}, len(code): {code_size}")
 
 
+class TransactionGasAboveCap(TransactionRejected):
+    """EIP-7825: more gas than one transaction may ask for under any circumstances."""
+
+    def __init__(self, gas_limit: int, cap: int) -> None:
+        super().__init__(f"transaction gas limit too high (cap: {cap}, tx: {gas_limit})")
+
+
 class TipAboveFeeCap(TransactionRejected):
     """EIP-1559: maxPriorityFeePerGas > maxFeePerGas."""
 

@@ -2,7 +2,7 @@
 
 Owns: the names and order of the rule sets, and the schedule that maps a block number to one of them.
 Never does: hold what a rule set changes (vm/rules.py), or read a genesis file.
-Specification: the meta EIPs 7569 (Cancun) and 7600 (Prague). Unlike mainnet this chain activates by block
+Specification: the meta EIPs 606 (Homestead) to 7607 (Osaka). Unlike mainnet this chain activates by block
 number, because its timestamps may repeat.
 """
 
@@ -16,10 +16,27 @@ from chain.errors import CallerError
 
 
 class Fork(IntEnum):
-    """Rule sets in order of activation: a later one contains the earlier ones."""
+    """Rule sets in order of activation: a later one contains the earlier ones. Files name them, never number them."""
 
-    CANCUN = 1
-    PRAGUE = 2
+    FRONTIER = 1
+    HOMESTEAD = 2
+    TANGERINE_WHISTLE = 3
+    SPURIOUS_DRAGON = 4
+    BYZANTIUM = 5
+    CONSTANTINOPLE = 6
+    PETERSBURG = 7
+    ISTANBUL = 8
+    BERLIN = 9
+    LONDON = 10
+    PARIS = 11
+    SHANGHAI = 12
+    CANCUN = 13
+    PRAGUE = 14
+    OSAKA = 15
+
+
+EARLIEST_FOR_A_CHAIN = Fork.CANCUN
+"""Blocks of this chain have Cancun's header at least. Older rule sets run single transactions, as in official tests."""
 
 
 class InvalidForkSchedule(CallerError):

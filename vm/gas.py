@@ -8,9 +8,10 @@ from __future__ import annotations
 
 # --- a transaction, before any code runs
 TRANSACTION_BASE = 21_000
-CREATION_BASE = 32_000  # EIP-2: on top of the base
+CREATION_BASE = 32_000  # EIP-2 (Homestead): on top of the base
 CALLDATA_ZERO_BYTE = 4
-CALLDATA_NONZERO_BYTE = 16  # EIP-2028
+CALLDATA_NONZERO_BYTE = 16  # EIP-2028 (Istanbul)
+CALLDATA_NONZERO_BYTE_FRONTIER = 68
 ACCESS_LIST_ADDRESS = 2_400  # EIP-2930
 ACCESS_LIST_SLOT = 1_900  # EIP-2930
 INITCODE_WORD = 2  # EIP-3860
@@ -19,8 +20,11 @@ AUTHORIZATION_BASE = 12_500  # EIP-7702 PER_AUTH_BASE_COST; the difference is re
 FLOOR_PER_TOKEN = 10  # EIP-7623 TOTAL_COST_FLOOR_PER_TOKEN
 TOKENS_PER_NONZERO_BYTE = 4  # EIP-7623: a zero byte is one token
 
+TRANSACTION_GAS_CAP = 1 << 24  # EIP-7825 (Osaka)
+
 # --- a transaction, after its code ran
-REFUND_QUOTIENT = 5  # EIP-3529: at most a fifth of the gas used comes back
+REFUND_QUOTIENT = 5  # EIP-3529 (London): at most a fifth of the gas used comes back
+REFUND_QUOTIENT_FRONTIER = 2
 
 # --- calls
 CALL_DEPTH_LIMIT = 1_024

@@ -3,7 +3,7 @@
 Owns validation against state and block, intrinsic gas, the warm set at the start, EIP-7702 authorisations,
 fee and refund accounting, and the order of all that.
 Never does: run code (vm/call.py) or judge encodings and signatures (chain/transaction.py).
-Specification: yellow paper section 6; EIP-1559, 2028, 2681, 2929, 2930, 3529, 3607, 3651, 3860, 7623, 7702.
+Specification: yellow paper section 6; EIP-1559, 2028, 2681, 2929, 2930, 3529, 3607, 3651, 3860, 7623, 7702, 7825.
 The order of the checks is go-ethereum's (core/state_transition.go), because callers see only the first error.
 """
 
@@ -18,7 +18,7 @@ from chain.transaction import Authorization, RecoveredTransaction, Transaction, 
 from chain.types import ZERO_ADDRESS, Address, Hash32
 from state.world import WorldState
 from vm import gas as prices
-from vm.call import create_address, new_context
+from vm.call import create_address, new_context, touch
 from vm.context import DELEGATION_PREFIX, ExecutionContext, delegation_target
 from vm.environment import BlockEnvironment, TransactionContext
 from vm.errors import (
@@ -36,6 +36,7 @@ from vm.errors import (
     SenderNotEOA,
     SetCodeCreatesContract,
     TipAboveFeeCap,
+    TransactionGasAboveCap,
     TransactionRejected,
     TransactionTypeNotSupported,
 )
@@ -79,18 +80,19 @@ class TransactionResult:
 def intrinsic_gas(transaction: Transaction, fork: Fork) -> tuple[int, int]:
     """(what the transaction costs before code runs, the least it costs in the end); the second is 0 before
     EIP-7623."""
+    rules = rules_of(fork)
     gas = prices.TRANSACTION_BASE
-    has_floor = rules_of(fork).has_calldata_floor
+    has_floor = rules.has_calldata_floor
     floor = prices.TRANSACTION_BASE if has_floor else 0
     payload = transaction.data
     if payload:
         zeros = payload.count(0)
         nonzeros = len(payload) - zeros
-        gas += zeros * prices.CALLDATA_ZERO_BYTE + nonzeros * prices.CALLDATA_NONZERO_BYTE
+        gas += zeros * prices.CALLDATA_ZERO_BYTE + nonzeros * rules.calldata_nonzero_byte
         if has_floor:
             floor += prices.FLOOR_PER_TOKEN * (zeros + nonzeros * prices.TOKENS_PER_NONZERO_BYTE)
     if transaction.to is None:
-        gas += prices.CREATION_BASE + prices.INITCODE_WORD * prices.words(len(payload))
+        gas += rules.creation_base + rules.initcode_word * prices.words(len(payload))
     for _, slots in transaction.access_list:
         gas += prices.ACCESS_LIST_ADDRESS + prices.ACCESS_LIST_SLOT * len(slots)
     return gas + prices.AUTHORIZATION * len(transaction.authorizations), floor
@@ -106,6 +108,7 @@ def check_transaction_form(transaction: Transaction, fork: Fork, block_gas_limit
         raise TipAboveFeeCap(transaction.max_priority_fee_per_gas, transaction.max_fee_per_gas)
     if transaction.nonce >= prices.NONCE_LIMIT:
         raise NonceMax(transaction.nonce)
+    check_gas_cap(transaction, fork)
     if transaction.gas_limit > block_gas_limit:
         raise GasLimitAboveBlock(transaction.gas_limit, block_gas_limit)
     check_gas_limit(transaction, fork)
@@ -121,6 +124,7 @@ def validate_transaction(
     transaction, sender = recovered.transaction, recovered.sender
     _check_nonce(world, transaction, sender)
     _check_sender_code(world, sender, env.fork)
+    check_gas_cap(transaction, env.fork)
     check_fees(transaction, sender, env.base_fee_per_gas)
     check_type(transaction, sender, env.fork)
     check_funds(world, transaction, sender)
@@ -175,17 +179,17 @@ def execute_transaction(
     nonce = world.get_nonce(sender)
     world.set_nonce(sender, nonce + 1)
     context = new_context(world, env, origin, checkpoint)
-    _warm_start(world, env, transaction, sender)
+    _warm_start(context, transaction, sender)
     if transaction.authorizations:
         _apply_authorizations(world, env.chain_id, transaction.authorizations)
     outcome = _run(context, transaction, sender, nonce, gas_limit - intrinsic)
     # EIP-3529 caps the refund, then EIP-7623 sets the floor.
     spent = gas_limit - outcome.gas_left
-    gas_used = max(spent - min(world.refund, spent // prices.REFUND_QUOTIENT), floor)
+    gas_used = max(spent - min(world.refund, spent // context.rules.refund_quotient), floor)
     if price:
         world.add_balance(sender, (gas_limit - gas_used) * price)
-    _pay_tip(world, env, gas_used, price)
-    world.end_transaction()
+    _pay_tip(context, gas_used, price)
+    world.end_transaction(clears_empty=context.rules.clears_empty_accounts)
     return TransactionResult(
         outcome.status,
         gas_used,
@@ -212,10 +216,12 @@ def _run(
     return context.execute_message(context, message)
 
 
-def _warm_start(world: WorldState, env: BlockEnvironment, transaction: Transaction, sender: Address) -> None:
+def _warm_start(context: ExecutionContext, transaction: Transaction, sender: Address) -> None:
     """EIP-2929 and EIP-3651. Precompiles are always warm, which the context knows."""
+    world = context.world
     world.warm_address(sender)
-    world.warm_address(env.beneficiary)
+    if context.rules.warms_beneficiary:
+        world.warm_address(context.block.beneficiary)
     if transaction.to is not None:
         world.warm_address(transaction.to)
     for address, slots in transaction.access_list:
@@ -248,13 +254,14 @@ def _apply_authorizations(
         world.set_nonce(authority, authorization.nonce + 1)
 
 
-def _pay_tip(world: WorldState, env: BlockEnvironment, gas_used: int, price: int) -> None:
+def _pay_tip(context: ExecutionContext, gas_used: int, price: int) -> None:
     """The base fee is burnt, the rest goes to the beneficiary (EIP-1559); a tip of nothing still touches."""
-    tip = price - env.base_fee_per_gas
+    beneficiary = context.block.beneficiary
+    tip = price - context.block.base_fee_per_gas
     if tip > 0:
-        world.add_balance(env.beneficiary, gas_used * tip)
+        context.world.add_balance(beneficiary, gas_used * tip)
     else:
-        world.touch(env.beneficiary)
+        touch(context, beneficiary)
 
 
 def _check_nonce(world: WorldState, transaction: Transaction, sender: Address) -> None:
@@ -287,11 +294,9 @@ def check_fees(transaction: Transaction, sender: Address, base_fee: int) -> None
 def check_type(transaction: Transaction, sender: Address | None, fork: Fork) -> None:
     """Raises TransactionTypeNotSupported, SetCodeCreatesContract or EmptyAuthorizationList."""
     kind = transaction.type
-    if kind is TransactionType.BLOB:
+    if kind not in rules_of(fork).transaction_types:
         raise TransactionTypeNotSupported(kind)
     if kind is TransactionType.SET_CODE:
-        if not rules_of(fork).has_delegations:
-            raise TransactionTypeNotSupported(kind)
         if transaction.to is None:
             raise SetCodeCreatesContract(sender)
         if not transaction.authorizations:
@@ -313,5 +318,13 @@ def check_gas_limit(transaction: Transaction, fork: Fork) -> None:
         raise IntrinsicGasTooLow(transaction.gas_limit, intrinsic)
     if transaction.gas_limit < floor:
         raise FloorGasTooLow(transaction.gas_limit, floor)
-    if transaction.to is None and len(transaction.data) > prices.INITCODE_SIZE_LIMIT:
-        raise InitcodeTooLarge(len(transaction.data), prices.INITCODE_SIZE_LIMIT)
+    limit = rules_of(fork).initcode_size_limit
+    if transaction.to is None and limit is not None and len(transaction.data) > limit:
+        raise InitcodeTooLarge(len(transaction.data), limit)
+
+
+def check_gas_cap(transaction: Transaction, fork: Fork) -> None:
+    """Raises TransactionGasAboveCap (EIP-7825). Simulated calls are not bound by it."""
+    cap = rules_of(fork).transaction_gas_cap
+    if cap is not None and transaction.gas_limit > cap:
+        raise TransactionGasAboveCap(transaction.gas_limit, cap)

@@ -29,12 +29,39 @@ from state.reader import DictReader
 from state.state_root import StateRoots
 from state.views import StateCaches, StateView
 from state.world import WorldState
+from vm import engines
+from vm.engines import Engine
 from vm.environment import BlockEnvironment
 from vm.errors import TransactionRejected
 from vm.forks import Fork
 from vm.transaction import apply_transaction
 
-FORKS: Final[Mapping[str, Fork]] = {"Cancun": Fork.CANCUN, "Prague": Fork.PRAGUE}
+FORKS: Final[Mapping[str, Fork]] = {
+    "Frontier": Fork.FRONTIER,
+    "Homestead": Fork.HOMESTEAD,
+    "EIP150": Fork.TANGERINE_WHISTLE,
+    "EIP158": Fork.SPURIOUS_DRAGON,
+    "Byzantium": Fork.BYZANTIUM,
+    "Constantinople": Fork.CONSTANTINOPLE,
+    "ConstantinopleFix": Fork.PETERSBURG,
+    "Istanbul": Fork.ISTANBUL,
+    "Berlin": Fork.BERLIN,
+    "London": Fork.LONDON,
+    "Paris": Fork.PARIS,
+    "Shanghai": Fork.SHANGHAI,
+    "Cancun": Fork.CANCUN,
+    "Prague": Fork.PRAGUE,
+    "Osaka": Fork.OSAKA,
+}
+"""By the names of the official tests."""
+
+ENGINES: Final[Mapping[str, Engine]] = {
+    "native": engines.NATIVE,
+    "interpreter": engines.INTERPRETER,
+    "compiled": engines.COMPILED,
+    "py-evm": engines.PY_EVM,
+}
+DEFAULT_ENGINE: Final = "native"
 MAX_DIFFERENCES: Final = 6
 """Differing values that a reason lists; a wrong root can come from thousands."""
 
@@ -53,6 +80,9 @@ REJECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "GAS_ALLOWANCE_EXCEEDED": ("GasLimitAboveBlock", "BlockGasExhausted"),
     "INITCODE_SIZE_EXCEEDED": ("InitcodeTooLarge",),
     "INVALID_CHAINID": ("WrongChainId",),
+    "GAS_LIMIT_EXCEEDS_MAXIMUM": ("TransactionGasAboveCap",),
+    "TYPE_1_TX_PRE_FORK": ("TransactionTypeNotSupported",),
+    "TYPE_2_TX_PRE_FORK": ("TransactionTypeNotSupported",),
     "TYPE_4_TX_PRE_FORK": ("TransactionTypeNotSupported",),
     "TYPE_4_EMPTY_AUTHORIZATION_LIST": ("EmptyAuthorizationList", "MalformedTransaction"),
     "TYPE_4_TX_CONTRACT_CREATION": ("SetCodeCreatesContract", "MalformedTransaction"),
@@ -98,11 +128,11 @@ def load_cases(path: Path) -> Iterator[StateCase]:
                 yield StateCase(label, fork, test, post)
 
 
-def run_case(case: StateCase) -> Verdict:
+def run_case(case: StateCase, engine: str = DEFAULT_ENGINE) -> Verdict:
     """Execute the case and compare rejection, state root and log hash with the official ones."""
     fork = FORKS.get(case.fork)
     if fork is None:
-        return Verdict(Status.SKIPPED, f"rule set {case.fork} is not one of this chain")
+        return Verdict(Status.SKIPPED, f"rule set {case.fork} is unknown")
     raw = _bytes(case.post["txbytes"])
     chain_id = int(case.test.get("config", {}).get("chainid", "0x01"), 16)
     committed = _CommittedState(case.test["pre"])
@@ -112,7 +142,8 @@ def run_case(case: StateCase) -> Verdict:
     try:
         transaction = decode_transaction(raw, chain_id, allow_unprotected=True)
         recovered = RecoveredTransaction(transaction, recover_sender(transaction))
-        logs = apply_transaction(world, _environment(case.test["env"], chain_id, fork), recovered).logs
+        environment = _environment(case.test["env"], chain_id, fork, ENGINES[engine])
+        logs = apply_transaction(world, environment, recovered).logs
     except BlobTransactionUnsupported:
         return Verdict(Status.SKIPPED, "blob transactions (EIP-4844) do not exist on this chain")
     except (TransactionError, TransactionRejected, InvalidSignature) as error:
@@ -161,7 +192,7 @@ class _CommittedState:
         return self._roots.compute(self.view, self._root, ZERO_HASH, world.changes()).root
 
 
-def _environment(env: Mapping[str, Any], chain_id: int, fork: Fork) -> BlockEnvironment:
+def _environment(env: Mapping[str, Any], chain_id: int, fork: Fork, engine: Engine) -> BlockEnvironment:
     number = _integer(env, "currentNumber")
     return BlockEnvironment(
         chain_id=chain_id,
@@ -176,6 +207,8 @@ def _environment(env: Mapping[str, Any], chain_id: int, fork: Fork) -> BlockEnvi
         parent_hash=_block_hash(number - 1),
         fork=fork,
         block_hash=_block_hash,
+        difficulty=_integer(env, "currentDifficulty"),
+        evm=engine,
     )
 
 

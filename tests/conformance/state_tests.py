@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.conformance.excluded import reason_to_exclude
-from tests.conformance.state_case import FORKS, Status, Verdict
+from tests.conformance.state_case import DEFAULT_ENGINE, ENGINES, FORKS, Status, Verdict
 from tests.conformance.vectors import sample, state_test_files, unpack
 from tests.conformance.worker import REPOSITORY, CaseResult, Worker
 
@@ -77,10 +77,11 @@ def run_files(
     jobs: int = DEFAULT_JOBS,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     include_excluded: bool = False,
+    engine: str = DEFAULT_ENGINE,
 ) -> Report:
     """Run `files` below `folder` on `jobs` worker processes, with `timeout_s` for each case.
 
-    forks: the rule sets to run, all if empty. Cases of rule sets that this chain lacks count as skipped.
+    forks: the rule sets to run, all if empty. engine: one of state_case.ENGINES.
     """
     report = Report(files=len(files))
     start = time.perf_counter()
@@ -88,7 +89,7 @@ def run_files(
     for path in files:
         waiting.put(path)
     results: queue.SimpleQueue[CaseResult | BaseException | None] = queue.SimpleQueue()
-    workers = [Worker(timeout_s) for _ in range(jobs)]
+    workers = [Worker(timeout_s, engine=engine) for _ in range(jobs)]
     threads = [
         threading.Thread(
             target=_work, args=(worker, waiting, results, folder, forks, include_excluded), daemon=True
@@ -169,6 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--timeout-s", type=float, default=DEFAULT_TIMEOUT_S, help="limit for one case")
     parser.add_argument("--match", default="", help="only files whose path contains this")
     parser.add_argument("--include-excluded", action="store_true", help="run the files of excluded.py too")
+    parser.add_argument("--engine", choices=tuple(ENGINES), default=DEFAULT_ENGINE)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args(arguments)
     folder: Path = options.dir
@@ -188,6 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         jobs=max(1, options.jobs),
         timeout_s=options.timeout_s,
         include_excluded=options.include_excluded,
+        engine=options.engine,
     )
     if options.json:
         print(json.dumps(report.as_json(), indent=1))

@@ -74,8 +74,8 @@ def test_a_rejection_must_be_the_expected_one() -> None:
 
 def test_another_rule_set_and_a_blob_transaction_are_skipped_with_a_reason() -> None:
     case = official_case()
-    osaka = run_case(StateCase(case.name, "Osaka", case.test, case.post))
-    assert (osaka.status, osaka.reason) == (Status.SKIPPED, "rule set Osaka is not one of this chain")
+    future = run_case(StateCase(case.name, "Amsterdam", case.test, case.post))
+    assert (future.status, future.reason) == (Status.SKIPPED, "rule set Amsterdam is unknown")
     blob = run_case(altered(lambda test, post: post.update(txbytes="0x03c0")))
     assert blob.status is Status.SKIPPED
     assert "EIP-4844" in blob.reason

@@ -1,7 +1,7 @@
 """Runs the cases of files in a process of their own, and the parent's side of that process.
 
 A case can hang where no signal handler runs, or exhaust the memory; only the end of a process stops that.
-Wire format: one JSON value a line. To the worker: {"path", "forks", "first"}. From it, for every case from
+Wire format: one JSON value a line. To the worker: {"path", "forks", "first", "engine"}. From it, for every case from
 number `first` on: {"begin": [name, fork]} and {"status", "reason", "seconds"}; then {"end": true}.
 """
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.conformance.state_case import StateCase, Status, Verdict, load_cases, run_case
+from tests.conformance.state_case import DEFAULT_ENGINE, StateCase, Status, Verdict, load_cases, run_case
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 COMMAND: Final = (sys.executable, "-m", "tests.conformance.worker")
@@ -41,8 +41,11 @@ class CaseResult:
 class Worker:
     """One worker process; it is started when it is needed and replaced when it hangs or dies."""
 
-    def __init__(self, timeout_s: float, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self, timeout_s: float, command: Sequence[str] = COMMAND, engine: str = DEFAULT_ENGINE
+    ) -> None:
         self._timeout_s = timeout_s
+        self._engine = engine
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -51,7 +54,7 @@ class Worker:
         """All results of a file; cases of other rule sets than `forks` are left out (all rule sets if empty)."""
         first = 0
         while True:
-            self._send({"path": str(path), "forks": list(forks), "first": first})
+            self._send({"path": str(path), "forks": list(forks), "first": first, "engine": self._engine})
             running = _NO_FILE_YET
             while True:
                 message = self._receive()
@@ -120,9 +123,9 @@ def _pump(process: subprocess.Popen[bytes], lines: queue.SimpleQueue[bytes]) -> 
     lines.put(b"")
 
 
-def _run_safely(case: StateCase) -> Verdict:
+def _run_safely(case: StateCase, engine: str) -> Verdict:
     try:
-        return run_case(case)
+        return run_case(case, engine)
     except Exception as error:
         where = error.__traceback__
         while where is not None and where.tb_next is not None:
@@ -150,7 +153,7 @@ def _serve(requests: Iterator[bytes], answer_fd: int) -> None:
             for case in cases[request["first"] :]:
                 say({"begin": [case.name, case.fork]})
                 start = time.perf_counter()
-                verdict = _run_safely(case)
+                verdict = _run_safely(case, request["engine"])
                 seconds = round(time.perf_counter() - start, 3)
                 say({"status": verdict.status, "reason": verdict.reason, "seconds": seconds})
             say({"end": True})

@@ -199,9 +199,7 @@ def instruction_set(fork: Fork) -> InstructionSet:
     """The instructions of one rule set, by opcode."""
     table = dict(_FRONTIER)
     for name, changes in _CHANGES.items():
-        if (name in Fork.__members__ and Fork[name] <= fork) or (
-            name not in Fork.__members__ and name != "OSAKA"
-        ):
+        if Fork[name] <= fork:
             table |= changes
     return tuple([_instruction(opcode, table.get(opcode)) for opcode in range(OPCODES)])
 

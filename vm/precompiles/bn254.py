@@ -9,6 +9,7 @@ Specification: EIP-196, EIP-197, prices by EIP-1108.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import gmpy2  # type: ignore[import-untyped]
@@ -73,6 +74,11 @@ def multiply(payload: bytes) -> bytes:
         return _INFINITY
     product = ec_bn254.PointG1(*point) * scalar
     return _write_g1((product.x, product.y))
+
+
+def pairing_gas_byzantium(payload: bytes) -> int:
+    """EIP-197, before EIP-1108."""
+    return 100_000 + 80_000 * (len(payload) // PAIR_BYTES)
 
 
 def pairing_gas(payload: bytes) -> int:
@@ -177,3 +183,8 @@ BN254_MULTIPLY: Final = Precompile(
     "bn254_mul", fixed_price(MULTIPLY_GAS), guarded(multiply), fixed_reach(_MULTIPLY_INPUT_BYTES)
 )
 BN254_PAIRING: Final = Precompile("bn254_pairing", pairing_gas, guarded(pairing))
+
+# Before EIP-1108 (Istanbul).
+BN254_ADD_BYZANTIUM: Final = replace(BN254_ADD, gas=fixed_price(500))
+BN254_MULTIPLY_BYZANTIUM: Final = replace(BN254_MULTIPLY, gas=fixed_price(40_000))
+BN254_PAIRING_BYZANTIUM: Final = replace(BN254_PAIRING, gas=pairing_gas_byzantium)

@@ -324,6 +324,10 @@ def jumpi(frame: EvmFrame) -> None:
         _jump(frame, destination)
 
 
+def clz(frame: EvmFrame) -> None:
+    frame.stack_push_int(256 - frame.stack_pop1_int().bit_length())
+
+
 def keccak(frame: EvmFrame) -> None:
     start, size = frame.stack_pop_ints(2)
     frame.charge(prices.KECCAK_WORD * words(size))

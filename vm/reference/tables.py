@@ -24,6 +24,7 @@ Instruction: TypeAlias = tuple[int, Callable[[EvmFrame], object]]
 InstructionTable: TypeAlias = tuple[Instruction, ...]
 
 OPCODES = 256
+CLZ = 0x1E
 
 _OWN: Mapping[int, Instruction] = {
     0x50: (2, stack.pop),
@@ -67,7 +68,13 @@ def _build(opcodes: Mapping[int, object]) -> InstructionTable:
     return tuple(table)
 
 
+def _with_clz(table: InstructionTable) -> InstructionTable:
+    """EIP-7939, Osaka's only new instruction."""
+    return (*table[:CLZ], (5, own.clz), *table[CLZ + 1 :])
+
+
 INSTRUCTIONS: Mapping[Fork, InstructionTable] = {
     Fork.CANCUN: _build(CancunComputation.opcodes),
     Fork.PRAGUE: _build(PragueComputation.opcodes),
+    Fork.OSAKA: _with_clz(_build(PragueComputation.opcodes)),  # py-evm ends with Prague
 }
