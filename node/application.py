@@ -23,6 +23,7 @@ from node.block_execution import BlockExecutor, RefusedBlock
 from node.chain_record import ChainRecord, HeadRecord, decode_chain_record, load_head_record
 from node.chain_rules import ChainConstants, earliest_time_ms
 from node.config import ProductionSettings
+from node.engines import NATIVE_ONLY, EngineChoice
 from node.errors import AheadOfClock
 from node.payload import ConsensusRecord, encode_payload_parts
 from node.pool import TransactionPool
@@ -54,14 +55,16 @@ class ChainApplication:
         settings: ProductionSettings,
         wall_time_ms: Callable[[], int],
         operator: Address | None,
+        engines: EngineChoice = NATIVE_ONLY,
     ) -> None:
         self.constants = constants
+        self.engines = engines
         self._store = store
         self._pool = pool
         self._settings = settings
         self._wall_time_ms = wall_time_ms
         self._operator = operator
-        self._executor = BlockExecutor(constants, store, pool.known)
+        self._executor = BlockExecutor(constants, store, pool.known, engines)
         self._executed: dict[Hash32, ExecutedBlock] = {}
         self._own_block: ExecutedBlock | None = None  # built on the head and not decided yet
         self._offers: Counter[Hash32] = Counter()  # how often this node proposed a block on the head

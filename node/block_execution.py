@@ -7,7 +7,7 @@ and, when building, the monotonic clock of the time budget. Never touches the me
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -31,6 +31,7 @@ from node.chain_rules import (
     environment_after,
     make_header,
 )
+from node.engines import NATIVE_ONLY, EngineChoice
 from node.errors import InvalidPayload
 from node.payload import (
     BlockPayload,
@@ -44,6 +45,7 @@ from node.production import Chosen, ExecutedBlock, ExecutionCrashed, fill_block,
 from state.chain_store import ChainStore
 from vm.block import BlockBuilder, BlockResult, execute_block
 from vm.environment import BlockEnvironment
+from vm.errors import InvalidBlock
 
 # Space in a payload for the header and the msgpack framing of lists; transactions get the rest.
 HEADER_ROOM_BYTES = 4096
@@ -64,8 +66,15 @@ class RefusedBlock:
 class BlockExecutor:
     """Executes blocks on the store's head; one call at a time."""
 
-    def __init__(self, constants: ChainConstants, store: ChainStore, known: KnownTransaction) -> None:
+    def __init__(
+        self,
+        constants: ChainConstants,
+        store: ChainStore,
+        known: KnownTransaction,
+        engines: EngineChoice = NATIVE_ONLY,
+    ) -> None:
         self._constants = constants
+        self._engines = engines
         self._store = store
         self._known = known
 
@@ -73,9 +82,10 @@ class BlockExecutor:
         self, head: HeadRecord, record: ConsensusRecord, beneficiary: Address
     ) -> BlockEnvironment:
         """The environment of the next block."""
-        return environment_after(
+        environment = environment_after(
             self._constants, head.parent, record, beneficiary, self._store.canonical_hash
         )
+        return replace(environment, evm=self._engines.evm)
 
     def build(
         self,
@@ -99,7 +109,9 @@ class BlockExecutor:
                 crashed.append(crash.recovered.transaction.hash)
                 continue
             chosen = Chosen(chosen.included, (*crashed, *chosen.unusable))
-            return self._outcome(environment, record, chosen.included, builder.finish(), EXTRA_DATA), chosen
+            result = builder.finish()
+            self._engines.confirm(self._store.latest_state(), environment, chosen.included, result)
+            return self._outcome(environment, record, chosen.included, result, EXTRA_DATA), chosen
 
     def judge(self, head: HeadRecord, raw: bytes, latest_ms: int | None) -> ExecutedBlock | RefusedBlock:
         """Executes a payload on `head`; `latest_ms` bounds its time, None for a decided block.
@@ -177,8 +189,13 @@ class BlockExecutor:
         header = payload.block.header
         check_beneficiary(self._constants, head.parent, header)
         environment = self.environment(head, payload.record, header.beneficiary)
+        reader = self._store.latest_state()
         try:
-            result = execute_block(self._store.latest_state(), environment, payload.transactions)
+            result = execute_block(reader, environment, payload.transactions)
+            self._engines.confirm(reader, environment, payload.transactions, result)
+        except InvalidBlock as refusal:
+            self._engines.confirm(reader, environment, payload.transactions, refusal)
+            raise
         except (PeerError, InvariantViolation, EnvironmentFault):
             raise
         except Exception as error:

@@ -102,6 +102,13 @@ class ProductionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class VmSettings:
+    evm_engine: str = field(default="native", metadata={"choices": ("native", "py-evm")})
+    compile: bool = True  # hot bytecode to Python functions, with the native engine
+    cross_check: bool = False  # every block with both engines; a difference stops the node
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: str = field(default="info", metadata={"choices": ("debug", "info", "warning", "error")})
     format: str = field(default="auto", metadata={"choices": ("auto", "console", "json")})
@@ -115,6 +122,7 @@ class NodeConfig:
     p2p: P2pSettings = P2pSettings()
     mempool: MempoolSettings = MempoolSettings()
     production: ProductionSettings = ProductionSettings()
+    vm: VmSettings = VmSettings()
     log: LogSettings = LogSettings()
 
 

@@ -31,7 +31,7 @@ from genesis import (
     dev_genesis,
 )
 from node.clock import wall_time_ms
-from node.config import ENVIRONMENT_PREFIX, LogSettings, NodeConfig, P2pSettings, RpcSettings
+from node.config import ENVIRONMENT_PREFIX, LogSettings, NodeConfig, P2pSettings, RpcSettings, VmSettings
 from node.home import NodeHome
 from node.initialise import create_node_key, create_validator_key, write_genesis_and_config
 from node.rpc_client import RpcClient
@@ -82,6 +82,7 @@ class LocalNetworkOptions:
     validators: int = 4
     block_ms: int = 1000
     base_port: int = 8545
+    cross_check: bool = False
 
     def check(self) -> None:
         """Raises ValueError for what no command line admits, as after editing network.json by hand."""
@@ -93,6 +94,8 @@ class LocalNetworkOptions:
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= most:
                 raise ValueError(f"{name} is {value!r}, must be a whole number in {least}..{most}")
+        if type(self.cross_check) is not bool:
+            raise ValueError(f"cross_check is {self.cross_check!r}, must be true or false")
 
 
 class LocalNetwork:
@@ -353,6 +356,7 @@ def node_config(
             peers=peers,
             allowed_peers=tuple(observers),
         ),
+        vm=VmSettings(cross_check=options.cross_check),
         log=LogSettings(format="json"),
     )
 

@@ -106,6 +106,7 @@ class NodeRpcBackend:
             parent_hash=header.parent_hash,
             fork=self._application.constants.forks.at(number),
             block_hash=self._store.canonical_hash,
+            evm=self._application.engines.evm,
         )
 
     def pending_environment(self) -> BlockEnvironment:

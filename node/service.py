@@ -23,6 +23,7 @@ from node.application import ChainApplication
 from node.chain_start import open_store, read_chain
 from node.clock import wall_time_ms
 from node.config import NodeConfig
+from node.engines import EngineChoice
 from node.gossip import TOPIC, gossip_transactions
 from node.home import NodeHome
 from node.journal import TransactionJournal
@@ -116,8 +117,15 @@ async def serve_node(options: NodeOptions) -> None:
         journal = TransactionJournal(home.journal)
         stack.callback(journal.close)
         pool = TransactionPool(constants, store, config.mempool, journal)
+        engines = EngineChoice.of(config.vm, home.root)
+        log.info(
+            "evm_engine",
+            name=engines.name,
+            compile=config.vm.compile,
+            cross_check=engines.second_name or None,
+        )
         application = ChainApplication(
-            constants, chain.record, store, pool, config.production, wall_time_ms, operator
+            constants, chain.record, store, pool, config.production, wall_time_ms, operator, engines
         )
         network = await _open_network(stack, options, constants.params.max_block_bytes)
         transport = ConsensusTransport(network) if network is not None else SilentTransport()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -57,6 +58,12 @@ def testnet(context: click.Context, home: Path) -> None:
     type=click.IntRange(1024, MAX_BASE_PORT),
     help="RPC of node i is at base + 10*i [default: 8545].",
 )
+@click.option(
+    "--cross-check",
+    is_flag=True,
+    default=None,
+    help="Every node executes every block with both engines, and stops where they differ.",
+)
 @click.option("--fresh", is_flag=True, help="Throw an existing network away, with its chain.")
 @click.option("--detach", is_flag=True, help="Return when all nodes are up; stop them with: testnet down.")
 @pass_network
@@ -65,12 +72,18 @@ def up(
     validators: int | None,
     block_ms: int | None,
     base_port: int | None,
+    cross_check: bool | None,
     fresh: bool,
     detach: bool,
 ) -> None:
     """Start the network, making it first if there is none. Ctrl-C stops it unless --detach is given."""
-    wanted = {"validators": validators, "block_ms": block_ms, "base_port": base_port}
-    chosen = {name: value for name, value in wanted.items() if value is not None}
+    wanted = {
+        "validators": validators,
+        "block_ms": block_ms,
+        "base_port": base_port,
+        "cross_check": cross_check,
+    }
+    chosen: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     if fresh:
         network.stop()
         network.remove()

@@ -52,9 +52,11 @@ def token(npm_packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNetwork]:
-    """Four validator processes with blocks every 400 ms."""
+    """Four validator processes with blocks every 400 ms, each executed by both engines."""
     local = LocalNetwork(tmp_path_factory.mktemp("clients") / "net")
-    local.create(LocalNetworkOptions(validators=4, block_ms=400, base_port=CLIENTS_BASE_PORT))
+    local.create(
+        LocalNetworkOptions(validators=4, block_ms=400, base_port=CLIENTS_BASE_PORT, cross_check=True)
+    )
     try:
         for index in range(4):
             local.start(index)

@@ -14,6 +14,7 @@ from genesis import ConsensusParameters, GenesisValidator, dev_accounts, dev_gen
 from node.application import ChainApplication
 from node.chain_start import open_store, read_chain
 from node.config import MempoolSettings, ProductionSettings
+from node.engines import NATIVE_ONLY, EngineChoice
 from node.journal import TransactionJournal
 from node.pool import TransactionPool
 
@@ -43,6 +44,7 @@ class HandDrivenChain:
     parameters: ConsensusParameters = field(default_factory=ConsensusParameters)
     clock: Clock = field(default_factory=Clock)
     journal: bool = False
+    engines: EngineChoice = NATIVE_ONLY
 
     def __post_init__(self) -> None:
         path = self.folder / "genesis.json"
@@ -55,7 +57,14 @@ class HandDrivenChain:
         journal = TransactionJournal(self.folder / "journal") if self.journal else None
         self.pool = TransactionPool(self.constants, self.store, MempoolSettings(), journal)
         self.application = ChainApplication(
-            self.constants, chain.record, self.store, self.pool, ProductionSettings(), self.clock, OPERATOR
+            self.constants,
+            chain.record,
+            self.store,
+            self.pool,
+            ProductionSettings(),
+            self.clock,
+            OPERATOR,
+            self.engines,
         )
 
     def close(self) -> None:
