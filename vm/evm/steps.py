@@ -7,6 +7,7 @@ Specification: yellow paper section 9.4. Of several errors of one instruction, o
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from vm.evm.blocks import (
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from vm.evm.code import Code
     from vm.tracer import Tracer
 
+_JUMPDESTS = re.compile(rb"\x5b*")
+from_bytes = int.from_bytes
+
 INVALID_JUMP = "invalid jump destination"
 
 
@@ -39,13 +43,14 @@ def run_steps(frame: Frame, code: Code, position: int) -> int:
     Answers the position that comes next, ENDED_SUCCESS or ENDED_REVERT. Raises ExceptionalHalt.
     """
     raw, steps, stack = code.raw, code.program.steps, frame.stack
+    size = len(raw)
     while True:
         try:
             opcode = raw[position]
         except IndexError:
             return ENDED_SUCCESS
-        gas, need, limit, kind, handler, operand = steps[opcode]
-        gas = frame.gas - gas
+        price, need, limit, kind, handler, operand = steps[opcode]
+        gas = frame.gas - price
         if gas < 0:
             raise OutOfGas
         frame.gas = gas
@@ -55,10 +60,14 @@ def run_steps(frame: Frame, code: Code, position: int) -> int:
         if kind == PLAIN:
             handler(frame, stack, operand)
         elif kind == PUSH:
-            stack.append(pushed_word(raw, position, operand))
-            position += operand
+            end = position + operand
+            stack.append(
+                from_bytes(raw[position:end]) if end <= size else pushed_word(raw, position, operand)
+            )
+            position = end
         elif kind == JUMPDEST:
-            pass
+            if position < size and raw[position] == opcode:
+                position = _behind_jumpdests(frame, raw, position, price)
         elif kind == JUMPI:
             destination = stack.pop()
             return checked_jump(code, destination) if stack.pop() else position
@@ -73,6 +82,13 @@ def run_steps(frame: Frame, code: Code, position: int) -> int:
             handler(frame, stack, operand)
             if kind >= END:
                 return ENDED_REVERT if kind == REVERT else ENDED_SUCCESS
+
+
+def _behind_jumpdests(frame: Frame, raw: bytes, position: int, price: int) -> int:
+    """Pays for the JUMPDESTs from `position` on, which do nothing: one by one they would cost more time than gas."""
+    end = _JUMPDESTS.match(raw, position).end()  # type: ignore[union-attr]  # it matches nothing too
+    frame.charge(price * (end - position))
+    return end
 
 
 def checked_jump(code: Code, destination: int) -> int:
