@@ -19,6 +19,7 @@ BENCHMARKS: Final[Mapping[str, str]] = {
     "state": "benchmarks.state",
     "execute": "benchmarks.execute",
     "precompiles": "benchmarks.precompiles",
+    "evm": "benchmarks.evm",
     "chain": "benchmarks.chain",
 }
 
