@@ -10,7 +10,8 @@ from random import Random
 
 from chain.types import Address
 from tests.fuzz.assembly import Program, assemble, disassemble, parse
-from tests.fuzz.programs import Composer, edge_number, mutated
+from tests.fuzz.expressions import edge_number
+from tests.fuzz.programs import Composer, mutated
 from tests.vm.worlds import ALICE, BOB, COINBASE, ENVIRONMENT, Accounts, address
 from vm.context import DELEGATION_PREFIX
 from vm.environment import BlockEnvironment

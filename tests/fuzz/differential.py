@@ -59,7 +59,7 @@ def compare(expected: Result, got: Result) -> str | None:
 
 
 def gas_limits(case: Case) -> list[int]:
-    """Limits at which the outermost frame has nothing left, one too little or one too much for some instruction."""
+    """Limits at which some frame has nothing left, one too little or one too much for some instruction."""
     listener = Listener()
     run(case, NativeEngine(), listener)
     used = {case.gas - left for left in listener.gas_seen}

@@ -57,11 +57,12 @@ class Result:
 
 
 class Listener:
-    """A tracer that only notes how much gas is left before each instruction of the outermost frame."""
+    """A tracer that only notes how much gas is left before each instruction: in its frame and all that wait for it."""
 
     def __init__(self) -> None:
-        self.gas_seen: list[int] = []
+        self.gas_seen: set[int] = set()
         self.steps = 0
+        self._frames: list[Frame] = []
 
     def enter(self, message: Message) -> None: ...
 
@@ -69,8 +70,10 @@ class Listener:
 
     def step(self, frame: Frame, position: int, instruction: Instruction) -> None:
         self.steps += 1
-        if frame.depth == 0:
-            self.gas_seen.append(frame.gas)
+        del self._frames[frame.depth :]
+        left = frame.gas + sum([waiting.gas for waiting in self._frames])
+        self._frames.append(frame)
+        self.gas_seen.add(left)
 
     def fault(self, frame: Frame, position: int, instruction: Instruction, error: str) -> None: ...
 
