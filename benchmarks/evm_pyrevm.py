@@ -1,6 +1,6 @@
 """Runs works on pyrevm (revm 8.0.0, compiled Rust): a program of its own, because pyrevm lives in its own environment.
 
-Owns nothing but the translation: reads one JSON object from stdin, writes one to stdout. benchmarks/evm_peers.py starts it.
+Owns nothing but the translation: one JSON object from stdin, one to stdout. benchmarks/evm_peers.py starts it.
 A fresh EVM for each message: pyrevm never ends a transaction, so warm slots would leak into the next one.
 """
 
@@ -35,8 +35,8 @@ def _measure(pyrevm: Any, work: dict[str, Any], block: dict[str, Any], rounds: i
         for address, holding in work["holdings"].items():
             code = bytes.fromhex(holding["code"])
             known = {"code": code} if code else {}
-            evm.insert_account_info(address, pyrevm.AccountInfo(nonce=holding["nonce"], **known))
-            evm.set_balance(address, holding["balance"])
+            account = pyrevm.AccountInfo(nonce=holding["nonce"], balance=holding["balance"], **known)
+            evm.insert_account_info(address, account)
             for slot, value in holding["storage"]:
                 # Taken back at once from the journal, where the slot would count as warm; the database keeps it.
                 mark = evm.snapshot()
