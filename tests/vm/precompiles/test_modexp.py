@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from tests.vm.precompiles.reference import ours, reference
 from vm.precompiles.interface import PrecompileFailure
-from vm.precompiles.modexp import MAX_OPERAND_BYTES, modexp, modexp_gas
+from vm.precompiles.modexp import (
+    MAX_OPERAND_BYTES,
+    modexp,
+    modexp_bounded,
+    modexp_gas,
+    modexp_gas_byzantium,
+    modexp_gas_osaka,
+)
 
 
 def header(base_length: int, exponent_length: int, modulus_length: int) -> bytes:
@@ -94,3 +101,43 @@ def test_the_price_bounds_the_time() -> None:
     modexp(payload)
     mgas_per_s = modexp_gas(payload) / 1e6 / (time.process_time() - start)
     assert mgas_per_s > 50  # about 290 measured; `pow` reaches 35
+
+
+@pytest.mark.parametrize(
+    ("sizes", "exponent", "gas"),
+    [
+        ((1, 1), b"\x03", 500),  # the least
+        ((32, 32), b"\xff" * 32, 16 * 255),
+        ((33, 33), b"\xff" * 32, 2 * 25 * 255),
+        ((64, 64), b"\x80" + bytes(39), 2 * 64 * (16 * 8 + 255)),  # bytes behind the 32nd count double
+        ((1024, 1024), b"\x01", 2 * 128 * 128),
+    ],
+)
+def test_the_price_of_osaka(sizes: tuple[int, int], exponent: bytes, gas: int) -> None:
+    """EIP-7883."""
+    base, modulus = (b"\xff" * size for size in sizes)
+    assert modexp_gas_osaka(call(base, exponent, modulus)) == gas
+
+
+@pytest.mark.parametrize(
+    ("size", "exponent", "gas"),
+    [
+        (1, b"\x03", 0),
+        (64, b"\xff" * 32, 64 * 64 * 255 // 20),
+        (65, b"\x80", (65 * 65 // 4 + 96 * 65 - 3072) * 7 // 20),
+    ],
+)
+def test_the_price_of_byzantium(size: int, exponent: bytes, gas: int) -> None:
+    """EIP-198."""
+    assert modexp_gas_byzantium(call(b"\xff" * size, exponent, b"\xff" * size)) == gas
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_osaka_bounds_every_operand(which: int) -> None:
+    """EIP-7823."""
+    parts = [b"\x03", b"\x05", b"\x07"]
+    parts[which] = bytes(1_023) + parts[which]
+    assert modexp_bounded(call(*parts)) == modexp(call(*parts))
+    parts[which] = b"\x00" + parts[which]
+    with pytest.raises(PrecompileFailure, match="longer than 1024"):
+        modexp_bounded(call(*parts))
