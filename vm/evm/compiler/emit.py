@@ -102,6 +102,9 @@ def _plain(writer: Writer, indent: int, path: Path, step: Step) -> bool:
         path.push(Constant(_computed(step, constants)))
         return True
     template = TEMPLATES.get(step.instruction.name)
+    if count > 1:
+        # Text within text within text would double with each instruction that names an operand twice.
+        operands = [_as_local(writer, indent, value) for value in operands]
     result = None if template is None else template(*operands)
     if result is None:
         for value in reversed(operands):

@@ -29,7 +29,13 @@ MAX_BLOCKS = 200
 MAX_STATEMENTS = 1_500
 """Python takes about 10 us to compile a statement, and holds the interpreter lock while it does."""
 
-MAX_NESTING = 60  # Python refuses 100 levels of indentation
+MAX_CHARACTERS = 80_000
+"""Some 40 ms of compiling."""
+
+MAX_ITEMS = 64
+"""More items on the symbolic stack than compilers have in use. Each way out writes them all."""
+
+MAX_NESTING = 20  # ways that are open when the bounds are reached; Python refuses 100 levels of indentation
 MAX_REPEATS = 4  # how often one way may pass the same block, for instance a function that is called twice
 LOOKAHEAD_BLOCKS = 3
 
@@ -120,7 +126,12 @@ class _Builder:
             return False
         signature = (position, path.constants())
         too_often = path.seen.get(position, 0) >= MAX_REPEATS or signature in path.seen
-        is_full = self.blocks >= MAX_BLOCKS or self._writer.size >= MAX_STATEMENTS
+        is_full = (
+            self.blocks >= MAX_BLOCKS
+            or self._writer.size >= MAX_STATEMENTS
+            or self._writer.characters >= MAX_CHARACTERS
+            or len(path.items) > MAX_ITEMS
+        )
         if self.blocks and (too_often or is_full or self._code.is_cold(position)):
             self._leave(path, position, indent)
             return False

@@ -40,9 +40,10 @@ class Line:
 
 
 class Writer:
-    """Statements in order. `size` counts them."""
+    """Statements in order. `size` counts them, `characters` about what their text takes."""
 
     def __init__(self) -> None:
+        self.characters = 0
         self._parts: list[Line | Exit | BackEdge] = []
         self._locals = 0
         self.has_back_edge = False
@@ -53,16 +54,18 @@ class Writer:
 
     def line(self, indent: int, text: str) -> None:
         self._parts.append(Line(indent, text))
+        self.characters += len(text) + indent
 
     def local(self, indent: int, text: str, bits: int) -> Local:
         """A new local variable with the value of the expression `text`."""
         self._locals += 1
         name = f"v{self._locals}"
-        self._parts.append(Line(indent, f"{name} = {text}"))
+        self.line(indent, f"{name} = {text}")
         return Local(name, bits)
 
     def leave(self, indent: int, path: Path, statement: str) -> None:
         self._parts.append(Exit(indent, tuple(path.items), path.consumed, statement))
+        self.characters += sum([len(value.text) for value in path.items])
 
     def run_back(self, indent: int, path: Path) -> None:
         self.has_back_edge = True

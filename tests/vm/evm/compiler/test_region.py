@@ -9,10 +9,10 @@ import pytest
 from chain.keccak import keccak256
 from tests.vm.worlds import ENVIRONMENT, address, assemble, call, funded, returning
 from vm.engines import COMPILED, INTERPRETER, PY_EVM
-from vm.evm.blocks import NOT_RUN
+from vm.evm.blocks import BLOCK_INSTRUCTIONS, NOT_RUN
 from vm.evm.code import Code
 from vm.evm.compiler.function import compile_region
-from vm.evm.compiler.region import MAX_BLOCKS, MAX_STATEMENTS
+from vm.evm.compiler.region import MAX_CHARACTERS, MAX_ITEMS, MAX_NESTING, MAX_STATEMENTS
 from vm.evm.compiler.service import view_of
 from vm.evm.engine import NativeEngine
 from vm.forks import Fork
@@ -123,17 +123,33 @@ def test_a_stack_too_low_or_too_high_is_left_to_the_interpreter() -> None:
         (b"\x5b\x5f\x35\x61\x10\x00\x57" * 3_600)[:24_576],
         b"\x5b\x5f\x5f\x20" * 6_144,
         b"\x5f\x5f\x5f\x5f\x5f\x5f\x5f\xf1" * 3_072,
+        bytes.fromhex("6000355f3510" + "8014" * 120 + "5f5500"),
+        bytes.fromhex("5f35" + "3610" * 250 + "5f5500"),
+        bytes.fromhex("3436" + "36" * 980 + "345a57" * 400),
+        (b"\x7f" + b"\xfe" * 32) * 650 + b"\x34\x5a\x57" * 400,
     ],
-    ids=["jumpdest", "dup-add", "jumpi", "loops", "branches", "hashes", "calls"],
+    ids=[
+        "jumpdest",
+        "dup-add",
+        "jumpi",
+        "loops",
+        "branches",
+        "hashes",
+        "calls",
+        "compare-itself",
+        "compare-again",
+        "deep-stack",
+        "large-constants",
+    ],
 )
 def test_no_code_makes_a_region_larger_than_its_bounds(code: bytes) -> None:
     """Bombs: every way is written out again where ways meet, so without bounds the text would double at each branch."""
     region = compile_region(view_of(code_of(code), everything=True), 0)
     if region is None:
         return
-    statements = region.source.count("\n")
-    assert statements < MAX_STATEMENTS * 8 + MAX_BLOCKS * 20
-    assert region.size_bytes < 6 << 20
+    assert region.source.count("\n") < MAX_STATEMENTS + BLOCK_INSTRUCTIONS * 5 + MAX_NESTING * 5
+    one_exit = (MAX_ITEMS + BLOCK_INSTRUCTIONS) * 70
+    assert len(region.source) < 2 * MAX_CHARACTERS + (MAX_NESTING + 1) * one_exit
 
 
 @pytest.mark.parametrize("gas", range(0, 400, 7))
