@@ -32,6 +32,7 @@ from vm.errors import (
 from vm.message import Status
 from vm.overrides import AccountOverride, OverriddenReader, check_overrides
 from vm.revert_reason import revert_reason
+from vm.tracer import Tracer
 from vm.transaction import (
     TransactionResult,
     check_fees,
@@ -51,6 +52,7 @@ __all__ = [
 ]
 
 Checkpoint = Callable[[], None]
+Begin = Callable[[StateReader, BlockEnvironment, Transaction], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,24 @@ def simulate_call(
     if result.status is Status.REVERT:
         error = str(ExecutionReverted(result.output, revert_reason(result.output)))
     return CallResult(result.status, result.output, result.gas_used, error)
+
+
+def traced_call(
+    reader: StateReader,
+    env: BlockEnvironment,
+    request: CallRequest,
+    begin: Begin,
+    tracer: Tracer,
+    *,
+    gas_cap: int,
+    overrides: Mapping[Address, AccountOverride] | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> tuple[WorldState, TransactionResult]:
+    """As `simulate_call`, with a tracer; `begin` is told state, block and transaction first. The state behind it."""
+    simulation = _Simulation(reader, env, request, overrides or {}, checkpoint)
+    world = WorldState(simulation.reader)
+    gas = gas_cap if request.gas is None else min(request.gas, gas_cap)
+    return world, simulation.run_on(world, gas, begin, tracer)
 
 
 def estimate_gas(
@@ -185,6 +205,11 @@ class _Simulation:
         # A call that offers no price is free: contracts then see a base fee of 0.
         self._env = env if self._fee_cap or self._tip else replace(env, base_fee_per_gas=0)
 
+    @property
+    def reader(self) -> StateReader:
+        """The state as the overrides show it."""
+        return self._reader
+
     def gas_allowance(self, gas_cap: int) -> int:
         """How much gas an estimate may try: what was asked, what the block, the balance and the cap allow."""
         request = self._request
@@ -213,7 +238,11 @@ class _Simulation:
             return None
 
     def run(self, gas: int) -> TransactionResult:
-        world = WorldState(self._reader)
+        return self.run_on(WorldState(self._reader), gas)
+
+    def run_on(
+        self, world: WorldState, gas: int, begin: Begin | None = None, tracer: Tracer | None = None
+    ) -> TransactionResult:
         caller = self._request.caller
         transaction = self._transaction(world.get_nonce(caller), gas)
         if transaction.nonce >= prices.NONCE_LIMIT:
@@ -224,8 +253,12 @@ class _Simulation:
         check_gas_limit(transaction, self._env.fork)
         price = transaction.effective_gas_price(self._env.base_fee_per_gas)
         context = TransactionContext(caller, price)
+        if begin is not None:
+            begin(self._reader, self._env, transaction)
         try:
-            return execute_transaction(world, self._env, transaction, context, checkpoint=self._checkpoint)
+            return execute_transaction(
+                world, self._env, transaction, context, checkpoint=self._checkpoint, tracer=tracer
+            )
         except InvariantViolation as violation:
             # No real state holds 2**256 wei, but pretended balances can add up to it.
             if any(override.balance is not None for override in self._overrides.values()):

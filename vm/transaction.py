@@ -43,6 +43,7 @@ from vm.errors import (
 from vm.forks import Fork
 from vm.message import CallKind, Message, Outcome, Status
 from vm.rules import rules_of
+from vm.tracer import Tracer
 
 __all__ = [
     "TransactionRejected",
@@ -142,18 +143,25 @@ def apply_transaction(
     *,
     gas_available: int | None = None,
     blob_hashes: tuple[Hash32, ...] = (),
+    checkpoint: Callable[[], None] | None = None,
+    tracer: Tracer | None = None,
 ) -> TransactionResult:
     """Validates and runs a transaction on `world`, fees included.
 
     gas_available: what the block has left, a whole block if None. blob_hashes: what BLOBHASH shows; this
-    chain has no blob transactions, foreign test vectors do.
+    chain has no blob transactions, foreign test vectors do. checkpoint, tracer: see ExecutionContext; for traces.
     Raises a TransactionRejected, having changed nothing.
     """
     validate_transaction(world, env, recovered, env.gas_limit if gas_available is None else gas_available)
     transaction = recovered.transaction
     price = transaction.effective_gas_price(env.base_fee_per_gas)
     return execute_transaction(
-        world, env, transaction, TransactionContext(recovered.sender, price, blob_hashes)
+        world,
+        env,
+        transaction,
+        TransactionContext(recovered.sender, price, blob_hashes),
+        checkpoint=checkpoint,
+        tracer=tracer,
     )
 
 
@@ -164,11 +172,12 @@ def execute_transaction(
     origin: TransactionContext,
     *,
     checkpoint: Callable[[], None] | None = None,
+    tracer: Tracer | None = None,
 ) -> TransactionResult:
     """Runs a transaction whose right to run was checked: the balance covers gas limit * price + value, the gas
     limit covers `intrinsic_gas`, and the nonce is below its limit.
 
-    checkpoint: see ExecutionContext; only for simulations.
+    checkpoint, tracer: see ExecutionContext; only for simulations and traces.
     """
     sender, price = origin.origin, origin.gas_price
     gas_limit = transaction.gas_limit
@@ -178,7 +187,7 @@ def execute_transaction(
         world.sub_balance(sender, gas_limit * price)
     nonce = world.get_nonce(sender)
     world.set_nonce(sender, nonce + 1)
-    context = new_context(world, env, origin, checkpoint)
+    context = new_context(world, env, origin, checkpoint, tracer)
     _warm_start(context, transaction, sender)
     if transaction.authorizations:
         _apply_authorizations(world, env.chain_id, transaction.authorizations)

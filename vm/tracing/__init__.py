@@ -1,0 +1,1 @@
+"""Tracers of single transactions, with go-ethereum's names, options and results."""

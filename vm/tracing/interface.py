@@ -1,0 +1,98 @@
+"""What every tracer of a transaction offers, and how its options are read.
+
+Owns: the protocol, the scene it is told before it starts, the errors, hex forms, the bound on the size of a trace.
+Never does: execute.
+Specification: go-ethereum eth/tracers (1.16).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from chain.errors import CallerError
+from chain.transaction import Transaction
+from chain.types import Address
+from state.reader import StateReader
+from state.world import WorldState
+from vm.environment import BlockEnvironment
+from vm.tracer import Tracer
+from vm.transaction import TransactionResult
+
+MAX_TRACE_BYTES = 256 << 20
+"""About what one trace may take in memory. A block of gas fills some hundred megabytes with entries."""
+
+
+class InvalidTracer(CallerError):
+    """There is no tracer of this name, or it has no such option."""
+
+
+class TraceTooLarge(CallerError):
+    """The trace would take more memory than MAX_TRACE_BYTES. Options that leave things out help."""
+
+    def __init__(self) -> None:
+        super().__init__("trace too large; disable stack or storage, or use another tracer")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """before: the state that the transaction finds."""
+
+    before: StateReader
+    env: BlockEnvironment
+    transaction: Transaction
+    sender: Address
+
+
+class TransactionTracer(Tracer, Protocol):
+    """Used for one transaction."""
+
+    def begin(self, scene: Scene) -> None:
+        """Before anything happens."""
+
+    def finish(self, world: WorldState, result: TransactionResult) -> None:
+        """The transaction has ended; `world` is the state behind it."""
+
+    def result(self) -> Any:
+        """What was found, as JSON values. Call it after `finish`."""
+
+
+def read_options(tracer: str, config: Mapping[str, Any], names: Iterable[str]) -> dict[str, bool]:
+    """The yes-or-no options of a tracer; those not given are False. Raises InvalidTracer."""
+    known = tuple(names)
+    for name, value in config.items():
+        if name not in known:
+            raise InvalidTracer(f"{tracer} has no option {name}; there are: {', '.join(known)}")
+        if not isinstance(value, bool):
+            raise InvalidTracer(f"option {name} of {tracer} must be true or false")
+    return {name: bool(config.get(name, False)) for name in known}
+
+
+class Budget:
+    """Memory left for a trace."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, size_bytes: int = MAX_TRACE_BYTES) -> None:
+        self._left = size_bytes
+
+    def take(self, size_bytes: int) -> None:
+        """Raises TraceTooLarge."""
+        self._left -= size_bytes
+        if self._left < 0:
+            raise TraceTooLarge
+
+
+def hex_bytes(value: bytes) -> str:
+    return "0x" + value.hex()
+
+
+def hex_word(value: int) -> str:
+    """32 bytes."""
+    return f"0x{value:064x}"
+
+
+def address_of(word: int) -> Address:
+    """The low 20 bytes of a stack word."""
+    return Address((word & (1 << 160) - 1).to_bytes(20, "big"))
