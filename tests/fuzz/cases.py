@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-from chain.types import Address
+from chain.types import Address, Hash32
 from tests.fuzz.assembly import Program, assemble, disassemble, parse
 from tests.fuzz.expressions import edge_number
 from tests.fuzz.programs import Composer, mutated
@@ -18,10 +18,17 @@ from vm.environment import BlockEnvironment
 from vm.forks import Fork
 
 CONTRACTS = tuple(address(0xC000 + index) for index in range(4))
-DELEGATED = address(0xDE1E)
 EMPTY = address(0xFADE)
+DELEGATIONS = {
+    address(0xDE1E): CONTRACTS[-1],
+    address(0xDE2E): address(0xDE1E),  # is followed once
+    address(0xDE3E): address(4),  # code of a precompile is no code
+    address(0xDE4E): EMPTY,
+}
 CHEAP_PRECOMPILES = (1, 2, 3, 4, 5, 6, 9, 0x100)
 FULL_GAS = 150_000
+EXCESS_BLOB_GAS = 20_000_000
+BLOB_HASHES = (Hash32(b"\x01" * 32), Hash32(b"\x02" * 32))
 FIXTURES = (
     Path(__file__).parent.parent / "fixtures" / "token.json",
     Path(__file__).parent.parent.parent / "benchmarks" / "fixtures" / "contracts.json",
@@ -47,7 +54,7 @@ class Case:
 
     @property
     def environment(self) -> BlockEnvironment:
-        return replace(ENVIRONMENT, fork=self.fork)
+        return replace(ENVIRONMENT, fork=self.fork, excess_blob_gas=EXCESS_BLOB_GAS)
 
     def accounts(self) -> Accounts:
         accounts = Accounts().add(ALICE.address, balance=10**18).add(BOB.address, balance=1)
@@ -55,7 +62,9 @@ class Case:
             CONTRACTS, self.programs, self.storage, self.balances, strict=False
         ):
             accounts.add(at, nonce=1, balance=balance, code=assemble(program), storage=dict(storage))
-        return accounts.add(DELEGATED, nonce=1, balance=2, code=DELEGATION_PREFIX + CONTRACTS[-1])
+        for at, target in DELEGATIONS.items():
+            accounts.add(at, nonce=1, balance=2, code=DELEGATION_PREFIX + target)
+        return accounts
 
     def __str__(self) -> str:
         parts = [
@@ -76,7 +85,7 @@ class Case:
 
 
 def callable_accounts(fork: Fork) -> tuple[int, ...]:
-    own = [int.from_bytes(at, "big") for at in (*CONTRACTS, *CONTRACTS, DELEGATED, EMPTY, BOB.address)]
+    own = [int.from_bytes(at, "big") for at in (*CONTRACTS, *CONTRACTS, *DELEGATIONS, EMPTY, BOB.address)]
     return (*own, *(number for number in CHEAP_PRECOMPILES if number != 0x100 or fork >= Fork.OSAKA))
 
 
@@ -161,7 +170,7 @@ def _real_contract(rng: Random, seed: int, fork: Fork) -> Case:
     )
 
 
-WATCHED = (*CONTRACTS, DELEGATED, EMPTY, BOB.address, ALICE.address, COINBASE)
+WATCHED = (*CONTRACTS, *DELEGATIONS, EMPTY, BOB.address, ALICE.address, COINBASE)
 """Accounts whose state is compared whether an engine says it changed or not."""
 
 MESSAGE_TARGET = Address(CONTRACTS[0])

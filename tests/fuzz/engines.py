@@ -19,11 +19,13 @@ from eth.vm.forks.prague import PragueVM
 from eth.vm.message import Message as PyEvmMessage
 
 from chain.types import Address
-from tests.fuzz.cases import CONTRACTS, MESSAGE_TARGET, WATCHED, Case
+from tests.fuzz.cases import BLOB_HASHES, MESSAGE_TARGET, WATCHED, Case
 from tests.vm.worlds import ALICE, Accounts
 from vm.call import create_address, new_context
+from vm.context import ExecutionContext
 from vm.engines import PY_EVM, Engine
 from vm.environment import BlockEnvironment, TransactionContext
+from vm.evm import engine as native
 from vm.evm.blocks import decode
 from vm.evm.code import Code
 from vm.evm.compiler.service import EagerCode, compile_hot
@@ -91,11 +93,19 @@ class DecodedCode(Code):
 
 
 class HeatedEngine(NativeEngine):
-    """Compiles after each frame that has used a little gas: blocks and regions of one code run side by side."""
+    """Compiles whenever a little gas was used: blocks and regions of one code run side by side, take each other's place
+    within loops, and are soon given up for those of other codes."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.cache_bytes = 0
+        super().__init__(cache_bytes=50_000)
+
+    def run(self, context: ExecutionContext, message: Message, code: bytes) -> Outcome:
+        before = native.ENTRIES_BETWEEN_LOOKS
+        native.ENTRIES_BETWEEN_LOOKS = 20
+        try:
+            return super().run(context, message, code)
+        finally:
+            native.ENTRIES_BETWEEN_LOOKS = before
 
     def _warm_up(self, code: Code, gas: int) -> None:
         if code.cache is not None and gas > 500:
@@ -107,7 +117,9 @@ def run(case: Case, engine: Engine, tracer: Tracer | None = None) -> Result:
     world = case.accounts().world
     world.begin_transaction()
     environment = replace(case.environment, evm=engine)
-    context = new_context(world, environment, TransactionContext(ALICE.address, GAS_PRICE), tracer=tracer)
+    context = new_context(
+        world, environment, TransactionContext(ALICE.address, GAS_PRICE, BLOB_HASHES), tracer=tracer
+    )
     for warm in (ALICE.address, MESSAGE_TARGET, environment.beneficiary):
         world.warm_address(warm)
     try:
@@ -248,7 +260,9 @@ def run_pure_pyevm(case: Case) -> tuple[Facts, Any]:
         code=code,
         create_address=created if case.is_creation else None,
     )
-    context = state.get_transaction_context_class()(gas_price=GAS_PRICE, origin=ALICE.address)
+    context = state.get_transaction_context_class()(
+        gas_price=GAS_PRICE, origin=ALICE.address, blob_versioned_hashes=BLOB_HASHES
+    )
     apply = "apply_create_message" if case.is_creation else "apply_message"
     computation = getattr(state.computation_class, apply)(state, message, context)
     facts = {
@@ -303,6 +317,3 @@ def _state_difference(case: Case, result: Result, facts: Facts, state: Any) -> s
             if state.get_storage(at, slot) != value:
                 return f"  slot {slot} of {at.hex()}: py-evm {state.get_storage(at, slot)}, ours {value}"
     return None
-
-
-__all__ = ["CONTRACTS", "ENGINES", "Listener", "Result", "differs_from_pure", "is_for_pure_pyevm", "run"]

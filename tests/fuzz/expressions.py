@@ -27,6 +27,7 @@ ABOUT_ACCOUNTS = ("BALANCE", "EXTCODESIZE", "EXTCODEHASH")
 TAME_PLACES = (0, 0, 1, 4, 31, 32, 33, 64, 96, 100, 160)
 WILD_PLACES = (1_000, 4_096, 2**20, 2**32, 2**64 - 1, 2**64, 2**255, 2**256 - 1)
 SIZES = (0, 1, 4, 5, 31, 32, 33, 64, 100)
+LONG_SIZES = (1_023, 1_024, 1_025, 1_100, 3_000)  # long input of a call stays in the memory of the caller
 SLOTS = 4
 EXPRESSION_DEPTH = 3
 STACK_REACH = 16
@@ -105,7 +106,9 @@ class Words:
             self.op("AND")
 
     def size(self) -> None:
-        if self.rng.random() < 0.9:
+        if self.rng.random() < 0.04:
+            self.push(self.rng.choice(LONG_SIZES))
+        elif self.rng.random() < 0.9:
             self.push(self.rng.choice(SIZES))
         else:
             self.expression(1)

@@ -11,14 +11,15 @@ from collections.abc import Callable
 from random import Random
 
 from tests.fuzz.assembly import NEWEST, Item, Label, Op, Program, Raw, Reference, Table, assemble
-from tests.fuzz.expressions import COMPARISONS, SLOTS, STACK_REACH, Words, edge_number
+from tests.fuzz.expressions import COMPARISONS, SLOTS, STACK_REACH, edge_number
+from tests.fuzz.memory_statements import MemoryStatements
 from vm.evm.instruction import Flow
 from vm.forks import Fork
 
 NESTING = 3
 
 
-class Composer(Words):
+class Composer(MemoryStatements):
     """Writes one program."""
 
     # --- statements: the stack is as it was
@@ -32,8 +33,9 @@ class Composer(Words):
     def statement(self, nesting: int) -> None:
         rng = self.rng
         plain: tuple[tuple[int, Callable[[], None]], ...] = (
-            (6, self._memory_write),
-            (2, self._memory_copy),
+            (6, self.memory_write),
+            (2, self.memory_copy),
+            (3, self.memory_pieces),
             (3, self._store),
             (2, self._rearrange),
             (2, self._change_known),
@@ -61,29 +63,6 @@ class Composer(Words):
             (simple,) = rng.choices([entry for _, entry in plain], [weight for weight, _ in plain])
             simple()
         self._known, self._fixed = before, fixed
-
-    def _memory_write(self) -> None:
-        self.expression()
-        self.place()
-        self.op("MSTORE8" if self.rng.random() < 0.2 else "MSTORE")
-
-    def _memory_copy(self) -> None:
-        rng = self.rng
-        name = rng.choice(["MCOPY", "MCOPY", "CALLDATACOPY", "CODECOPY", "RETURNDATACOPY", "EXTCODECOPY"])
-        if name == "RETURNDATACOPY" and rng.random() < 0.8:
-            self.op("RETURNDATASIZE")
-            self.push(0)
-            self.place()
-        else:
-            self.size()
-            if name == "MCOPY" or rng.random() < 0.9:
-                self.place()
-            else:
-                self.push(edge_number(rng))
-            self.place()
-        if name == "EXTCODECOPY":
-            self.account()
-        self.op(name)
 
     def _store(self) -> None:
         if self.rng.random() < 0.6:
@@ -455,8 +434,12 @@ class Composer(Words):
         rng = self.rng
         kind = rng.randrange(16)
         if kind in (0, 1, 2, 3, 4, 12, 13, 14, 15):
-            self.push(rng.choice([0, 32, 64, 96]))
-            self.push(rng.choice([0, 0, 32]))
+            if rng.random() < 0.5:
+                self.op("MSIZE")
+                self.push(0)
+            else:
+                self.push(rng.choice([0, 32, 64, 96]))
+                self.push(rng.choice([0, 0, 32]))
             self.op("RETURN" if kind else "REVERT")
         elif kind < 8:
             self.op("STOP")
@@ -476,10 +459,49 @@ class Composer(Words):
             self.expression(1)
             self.op(rng.choice(["JUMP", "RETURN", "SELFDESTRUCT", "POP"]))
 
+    def _soup(self) -> Program:
+        """Jumps from anywhere to anywhere, with whatever lies on the stack; it goes on until something runs out."""
+        rng = self.rng
+        names = [self.label() for _ in range(rng.randint(2, 12))]
+        for _ in range(rng.randint(4, 24)):
+            self.push(rng.choice([0, 1, 2, 3, 32, 64]))
+        waiting = list(names)
+        for _ in range(rng.randint(10, 150)):
+            kind = rng.random()
+            if waiting and kind < 0.1:
+                self.target(waiting.pop())
+            elif kind < 0.15:
+                self.to(rng.choice(names))
+                self.op("JUMPI")
+            elif kind < 0.22:
+                self.op("DUP2", "DUP2", rng.choice(COMPARISONS))
+                self.to(rng.choice(names))
+                self.op("JUMPI")
+            elif kind < 0.24:
+                self.to(rng.choice(names))
+                self.op("JUMP")
+            elif kind < 0.26:
+                self.to(rng.choice(names))
+            elif kind < 0.5:
+                self.push(rng.choice([0, 0, 1, 1, 2, 31, 32, 64, 255]))
+            elif kind < 0.53:
+                self.push(rng.choice([0, 32, 64, 96]))
+                self.op(rng.choice(["MSTORE", "MLOAD", "MSTORE8"]))
+            elif kind < 0.54:
+                self.statement(0)
+            else:
+                self.op(rng.choice(SOUP))
+        for name in waiting:
+            self.target(name)
+        self.ending()
+        return (*self.items, *self._later)
+
     def program(self, budget: int) -> Program:
         """A whole program of about `budget` statements."""
         rng = self.rng
         self._budget = budget
+        if rng.random() < 0.1:
+            return self._soup()
         while self.spend():
             self.statement(NESTING)
         last = rng.random()
@@ -489,6 +511,12 @@ class Composer(Words):
         if last > 0.9:
             self.items.append(Raw(bytes([0x5F + rng.randint(1, 32)]) + rng.randbytes(rng.randrange(3))))
         return mutated(rng, self.items) if rng.random() < 0.15 else tuple(self.items)
+
+
+SOUP = (
+    "POP", "DUP1", "DUP2", "DUP3", "DUP7", "SWAP1", "SWAP2", "SWAP5", "ADD", "SUB", "LT", "SGT", "EQ", "ISZERO",
+    "ISZERO", "AND", "SHR", "MLOAD", "MSTORE", "GAS", "PC", "MSIZE", "CALLVALUE", "CALLDATASIZE", "JUMPDEST", "MULMOD",
+)  # fmt: skip
 
 
 def mutated(rng: Random, items: list[Item]) -> Program:
