@@ -152,7 +152,7 @@ class PrestateTracer:
                     new[hex_word(slot)] = hex_word(after)
         if new:
             changed["storage"] = new
-        if not world.exists(address) and before:
+        if before and self._before.exists(address) and not world.exists(address):
             self._pre[text] = _with_storage(before, old)  # it is gone
             return
         if not changed and not old:

@@ -1,8 +1,8 @@
 """The default tracer: one entry for each instruction.
 
 Owns: the entries and their JSON. Never does: follow anything but what the loop tells.
-Specification: go-ethereum eth/tracers/logger/logger.go. gasCost is the whole price of an instruction: for calls with the
-gas that is passed on, for creations without.
+Specification: go-ethereum eth/tracers/logger/logger.go. gasCost is the whole price: for a call with the gas that is
+passed on, for a creation without.
 """
 
 from __future__ import annotations
