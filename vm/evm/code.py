@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from threading import Lock
 
-from vm.evm.blocks import Block, CompiledRegion, Entry, Program, decode
+from vm.evm.blocks import FALL, Block, CompiledRegion, Entry, Program, decode
 from vm.evm.jump_table import JUMPDEST, jump_table
 
 VISITS_BEFORE_DECODING = 8
@@ -75,6 +75,9 @@ class Code:
             return False
         block = decode(self.raw, position, self.program, self.is_target)
         self.entries[position] = block
+        if block.exit == FALL:
+            # Single steps run through the bound on a block's length, so what follows has been run as often.
+            self._visits.setdefault(block.following, VISITS_BEFORE_DECODING - 1)
         self.grow(block.size_bytes)
         return True
 

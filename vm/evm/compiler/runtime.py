@@ -21,6 +21,8 @@ def grown(frame: Frame, end: int, gas: int) -> int:
 
 def input_word(data: bytes | CallData, start: int) -> int:
     """CALLDATALOAD: bytes past the end count as zeros."""
+    if start >= len(data):
+        return 0
     word = data[start : start + WORD_BYTES]
     missing = WORD_BYTES - len(word)
     return int.from_bytes(word, "big") << 8 * missing if missing else int.from_bytes(word, "big")

@@ -36,8 +36,13 @@ def callvalue(frame: Frame, stack: list[int], _operand: int) -> None:
 
 
 def calldataload(frame: Frame, stack: list[int], _operand: int) -> None:
-    word = frame.input[stack[-1] : stack[-1] + 32]
-    stack[-1] = _number(word) if len(word) == 32 else _number(word) << 8 * (32 - len(word))
+    start = stack[-1]
+    given = frame.input
+    if start < len(given):
+        word = given[start : start + 32]
+        stack[-1] = _number(word) if len(word) == 32 else _number(word) << 8 * (32 - len(word))
+    else:
+        stack[-1] = 0  # slicing with numbers this large is slow
 
 
 def calldatasize(frame: Frame, stack: list[int], _operand: int) -> None:

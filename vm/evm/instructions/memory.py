@@ -60,7 +60,9 @@ def keccak(frame: Frame, stack: list[int], _operand: int) -> None:
 
 def _charge_copy(frame: Frame, start: int, size: int) -> None:
     """For writing `size` > 0 bytes of memory at `start`. Raises OutOfGas."""
-    frame.charge(COPY_WORD * (size + 31 >> 5))
+    frame.gas -= COPY_WORD * (size + 31 >> 5)
+    if frame.gas < 0:
+        raise OutOfGas
     end = start + size
     if end > len(frame.memory):
         frame.grow_memory(end)
@@ -68,11 +70,7 @@ def _charge_copy(frame: Frame, start: int, size: int) -> None:
 
 def _write(frame: Frame, start: int, size: int, content: bytes) -> None:
     """Writes `content`, and zeros where it is shorter than `size`."""
-    memory = frame.memory
-    filled = start + len(content)
-    memory[start:filled] = content
-    if len(content) < size:
-        memory[filled : start + size] = bytes(size - len(content))
+    frame.memory[start : start + size] = content if len(content) == size else content.ljust(size, b"\0")
 
 
 def calldatacopy(frame: Frame, stack: list[int], _operand: int) -> None:
