@@ -20,11 +20,15 @@ from node.rpc_client import RpcClient
 pytestmark = [pytest.mark.clients, pytest.mark.cluster, pytest.mark.slow]
 HERE = Path(__file__).parent
 SCRIPT_TIMEOUT_S = 240
+VALIDATORS = 4
 # Script, index of the account that pays, and the least number of checks: a script that ends early is no success.
 SCRIPTS = {
-    "uniswap_v2.mjs": (0, 35),
-    "uniswap_v3.mjs": (5, 65),
-    "safe.mjs": (6, 55),
+    "uniswap_v2.mjs": (0, 36),
+    "uniswap_v3.mjs": (5, 71),
+    "safe.mjs": (6, 59),
+    "erc4337.mjs": (7, 57),
+    "eip7702.mjs": (8, 40),
+    "aave_v3.mjs": (9, 52),
 }
 
 
@@ -45,7 +49,7 @@ def scripts(
     try:
         for position, (name, (account, _)) in enumerate(SCRIPTS.items()):
             output = folder / f"{name}.log"
-            command = ["node", name, network.rpc_url(position % 4), keys[account]]
+            command = ["node", name, network.rpc_url(position % VALIDATORS), keys[account]]
             with output.open("wb") as log:
                 process = subprocess.Popen(command, cwd=HERE, stdout=log, stderr=subprocess.STDOUT)
             started[name] = Script(process, output)
@@ -72,7 +76,7 @@ def test_every_node_has_the_same_blocks_and_receipts_of_the_protocols(
 ) -> None:
     for script in scripts.values():
         script.process.wait(SCRIPT_TIMEOUT_S)
-    nodes = [RpcClient(network.rpc_url(index)) for index in range(4)]
+    nodes = [RpcClient(network.rpc_url(index)) for index in range(VALIDATORS)]
     head = max(int(node.call("eth_blockNumber"), 16) for node in nodes)
     network.wait_until_up(timeout_s=60, height=head)
     transactions = 0
