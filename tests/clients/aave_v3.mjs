@@ -1,7 +1,7 @@
 // node aave_v3.mjs URL PRIVATE_KEY: Aave V3 from the bytecode in @aave/core-v3, with its own test tokens and price feeds.
 import { Contract, MaxUint256, Signature, ZeroAddress, parseEther, parseUnits } from 'ethers';
 import {
-  actors, all, artifact, chainId, check, checkFailsInBlock, checkNear, checkReverts, deploy, deployer, event, inAnHour, mined, newWallet, provider,
+  PERMIT, actors, all, artifact, chainId, check, checkFailsInBlock, checkNear, checkReverts, deploy, deployer, event, inAnHour, mined, newWallet, provider,
   run, wallet,
 } from './protocol.mjs';
 
@@ -121,8 +121,7 @@ async function supply({ pool, weth, usd, ofWeth, ofUsd }, lender, borrower) {
   ]);
   const deadline = await inAnHour();
   const domain = { name: 'Dollar', version: '1', chainId, verifyingContract: usd.target };
-  const types = { Permit: ['owner', 'spender'].map((name) => ({ name, type: 'address' })).concat(['value', 'nonce', 'deadline'].map((name) => ({ name, type: 'uint256' }))) };
-  const { v, r, s } = Signature.from(await lender.signer.signTypedData(domain, types, { owner: lenderAddress, spender: pool.target, value: lent, nonce: 0, deadline }));
+  const { v, r, s } = Signature.from(await lender.signer.signTypedData(domain, PERMIT, { owner: lenderAddress, spender: pool.target, value: lent, nonce: 0, deadline }));
   const receipt = await mined(pool.connect(lender).supplyWithPermit(usd.target, lent, lenderAddress, NO_REFERRAL, deadline, v, r, s));
   check('Supply event', event(receipt, pool, 'Supply'), [usd.target, lenderAddress, lenderAddress, lent, NO_REFERRAL]);
   check('aTokens of the lender', await ofUsd.aToken.balanceOf(lenderAddress), lent);

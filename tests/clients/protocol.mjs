@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module';
 import { isDeepStrictEqual } from 'node:util';
 import {
-  Contract, ContractFactory, Interface, JsonRpcProvider, NonceManager, Wallet, concat, getBytes, hexlify, id, keccak256, toBeHex, zeroPadValue,
+  Contract, ContractFactory, JsonRpcProvider, NonceManager, Wallet, concat, id, keccak256, toBeHex, zeroPadValue,
 } from 'ethers';
 
 const require = createRequire(import.meta.url);
@@ -175,8 +175,12 @@ export function squareRoot(value) {
 /** A signature over raw 32 bytes, without any prefix. */
 export const signDigest = (signer, digest) => signer.signingKey.sign(digest).serialized;
 
+/** The types of an ERC-2612 permit. */
+export const PERMIT = { Permit: [
+  ['owner', 'address'], ['spender', 'address'], ['value', 'uint256'], ['nonce', 'uint256'], ['deadline', 'uint256'],
+].map(([name, type]) => ({ name, type })) };
+
 export const padded = (address) => zeroPadValue(address, 32);
-export { Interface, getBytes, hexlify };
 
 /** Runs the script's `main`, prints a summary and sets the exit code. */
 export async function run(name, main) {

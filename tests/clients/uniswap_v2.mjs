@@ -1,7 +1,7 @@
 // node uniswap_v2.mjs URL PRIVATE_KEY: Uniswap V2 from the bytecode in @uniswap/v2-core and @uniswap/v2-periphery.
 import { Contract, Signature, TypedDataEncoder, getCreate2Address, keccak256, parseEther, solidityPacked } from 'ethers';
 import {
-  actors, all, artifact, chainId, check, checkFailsInBlock, checkReverts, deploy, deployer, event, inAnHour, mined, provider, run, squareRoot, wallet,
+  PERMIT, actors, all, artifact, chainId, check, checkFailsInBlock, checkReverts, deploy, deployer, event, inAnHour, mined, provider, run, squareRoot, wallet,
 } from './protocol.mjs';
 
 const core = (name) => artifact(`@uniswap/v2-core/build/${name}.json`);
@@ -99,9 +99,8 @@ async function coins({ factory, router, weth, token0, trader }) {
 async function permitAndRemove({ router, pair, token0, token1, trader }) {
   const deadline = await inAnHour();
   const liquidity = parseEther('100');
-  const types = { Permit: ['owner', 'spender'].map((name) => ({ name, type: 'address' })).concat(['value', 'nonce', 'deadline'].map((name) => ({ name, type: 'uint256' }))) };
   const permit = { owner: wallet.address, spender: router.target, value: liquidity, nonce: 0, deadline };
-  const { v, r, s } = Signature.from(await wallet.signTypedData(domainOf(pair), types, permit));
+  const { v, r, s } = Signature.from(await wallet.signTypedData(domainOf(pair), PERMIT, permit));
   const call = router.removeLiquidityWithPermit;
   const args = [token0.target, token1.target, liquidity, 0, 0, wallet.address, deadline, false];
   await checkReverts('a permit of somebody else', call.staticCall(...args, v, s, r), 'UniswapV2: INVALID_SIGNATURE');
