@@ -48,6 +48,10 @@ def eels_python() -> Path:
     return python
 
 
+class OracleFault(Exception):
+    """The tool itself failed, which says nothing about the transaction."""
+
+
 class Eels:
     """The process; a context manager."""
 
@@ -70,7 +74,7 @@ class Eels:
                 pipe.close()
 
     def run(self, accounts: Accounts, env: BlockEnvironment, transaction: Transaction) -> dict[str, Any]:
-        """The tool's {"alloc", "result"} for one transaction on this state."""
+        """The tool's {"alloc", "result"} for one transaction on this state. Raises OracleFault."""
         request = {
             "alloc": allocation(accounts),
             "env": environment(env),
@@ -83,6 +87,8 @@ class Eels:
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        if "fault" in answer:
+            raise OracleFault(answer["fault"])
         return answer
 
 
