@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
-from benchmarks import evm_limits
+from benchmarks import evm_limits, evm_worst
 from benchmarks.evm_peers import PyEvmStage, Timed, pyrevm_results
 from benchmarks.evm_works import Result, Stage, Work, WorkUnavailable, reader_of, result_of, swap_work, works
 from benchmarks.execute import token_block
@@ -19,31 +19,33 @@ from benchmarks.measurement import Measurement, Options, best_seconds
 from chain.errors import InvariantViolation
 from vm import engines
 from vm.engines import Engine
+from vm.evm.compiler.service import ImmediateCompiler
+from vm.evm.engine import NativeEngine
 
 ROUNDS: Final = 5
 PEER_ROUNDS: Final = 3
 ROUND_SECONDS: Final = 0.05
 MOST_IN_ROUND: Final = 500
-WARM_UP_RUNS: Final = 30
+WARM_UP_GAS: Final = 30_000_000  # every contract of a work becomes hot several times
 PY_EVM: Final = "py-evm"
 PYREVM: Final = "pyrevm"
 
 
 def own_engines() -> Mapping[str, Engine]:
-    """Our engines by what the tables call them."""
-    named = {
+    """Our engines by what the tables call them. The compiler compiles on the spot what has become hot."""
+    return {
         "py-evm on our state": engines.PY_EVM,
-        "interpreter": getattr(engines, "INTERPRETER", None),
-        "compiler": getattr(engines, "NATIVE", None),
+        "interpreter": engines.INTERPRETER,
+        "compiler": NativeEngine(ImmediateCompiler()),
     }
-    return {name: engine for name, engine in named.items() if engine is not None}
 
 
 def run(options: Options) -> Iterator[Measurement]:
     """The same work on every engine; a block of token transfers; decoding, compiling, memory; the worst code known."""
     yield from _compared()
     yield from token_block(own_engines())
-    yield from evm_limits.run(options)
+    yield from evm_limits.run()
+    yield from evm_worst.run(options)
 
 
 def _compared() -> Iterator[Measurement]:
@@ -69,7 +71,8 @@ def _compare(work: Work, foreign: Timed | None) -> Iterator[Measurement]:
     seconds = {PY_EVM: _message_seconds(lambda: PyEvmStage(work), PEER_ROUNDS)}
     reader = reader_of(work.holdings)
     for name, engine in own_engines().items():
-        for _ in range(1 if engine is engines.PY_EVM else WARM_UP_RUNS):
+        runs = 1 if engine is engines.PY_EVM else 1 + WARM_UP_GAS // expected.gas
+        for _ in range(runs):
             _agree(work, name, result_of(work, Stage(reader, work, engine).run()), expected)
         rounds = PEER_ROUNDS if engine is engines.PY_EVM else ROUNDS
         seconds[name] = _message_seconds(lambda engine=engine: Stage(reader, work, engine), rounds)  # type: ignore[misc]

@@ -1,9 +1,9 @@
 """Part of benchmark `evm`: the family of programs among which the slowest bytecode is looked for.
 
-Owns: the programs, one or more for each instruction and for each pattern that is hard on an engine, and the four ways to
-run one: in a loop in the interpreter, in a loop in compiled code, once each in many contracts (never decoded, because
-decoding waits for the eighth visit), and in many contracts that each become just hot enough to be compiled.
-Figures are CPU seconds for the gas of a block, scaled from what a run used.
+Owns: the programs, one or more for each instruction and for each pattern that is hard on an engine, and four ways to
+run one: in a loop in the interpreter; in a loop that the compiler has dealt with; in many contracts that differ, each
+called so often that it is just not decoded ("new code"); in many that each become just hot enough to be compiled, where
+compiling counts too ("just hot"). Figures are CPU seconds for the gas of a block, scaled from what a run used.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from benchmarks.evm_works import BLOCK_GAS, CALLER, Holding, Stage, Work, reader_of
-from benchmarks.measurement import best_seconds
+from benchmarks.measurement import Measurement, Options, best_seconds
 from chain.types import Address
-from vm.engines import COMPILED, INTERPRETER, Engine
+from vm.engines import INTERPRETER, Engine
 from vm.evm.code import VISITS_BEFORE_DECODING
 from vm.evm.compiler.service import ImmediateCompiler
 from vm.evm.engine import HEAT_TO_COMPILE, NativeEngine
@@ -27,6 +27,9 @@ MARK_BYTES: Final = 4  # behind the code of contracts that differ only by it
 CALL_OVERHEAD: Final = 150
 COLD_CALL: Final = 2_600
 JUMPS: Final = 4_096
+SCAN_GAS: Final = 3_000_000
+SHOWN: Final = 15
+WARM_UP_GAS: Final = 4_000_000  # enough for several turns of the compiler
 CONTRACT: Final = Address(bytes.fromhex("c0de".rjust(40, "0")))
 _OPCODES: Final = {
     instruction.name: instruction.opcode for instruction in instruction_set(Fork.PRAGUE) if instruction.name
@@ -199,8 +202,9 @@ def _calls() -> Iterator[tuple[str, Program]]:
     yield "CALL with more value than there is", _text(f"0 0 0 0 {ONES} 57005 0 CALL POP", once=False)
     yield "CALL with 1 MB of input", _text(_call(0xC001, "1000000 0"), once=False)
     yield "CALL with 1 MB for output", _text(_call(0xC004, "0 0", "1000000 0"), once=False)
-    yield "CALL that starves behind a jump", Program(
-        assemble("DUP1 0 MSTORE 0 0 32 0 0 49162 25 CALL POP 3 ADD"), assemble("4"), once=False
+    yield (
+        "CALL that starves behind a jump",
+        Program(assemble("DUP1 0 MSTORE 0 0 32 0 0 49162 25 CALL POP 3 ADD"), assemble("4"), once=False),
     )
     for number in range(1, 18):
         yield f"CALL of precompile {number}, no input", _text(_call(number), once=False)
@@ -209,9 +213,7 @@ def _calls() -> Iterator[tuple[str, Program]]:
     yield "CREATE of 48 KB", _text("49152 0 0 CREATE POP", once=False)
     stores = "0x" + assemble("1 0 SSTORE ADDRESS SELFDESTRUCT").hex()
     yield "CREATE that destroys itself", _text(f"{stores} 0 MSTORE 7 25 0 CREATE POP", once=False)
-    jumpdests = Program(
-        assemble("49152 0 0 CREATE POP"), assemble(f"49152 0 0 49165 EXTCODECOPY"), once=False
-    )
+    jumpdests = Program(assemble("49152 0 0 CREATE POP"), assemble("49152 0 0 49165 EXTCODECOPY"), once=False)
     yield "CREATE of 48 KB that runs", _with_init_code(jumpdests)
     yield "CREATE2 of 48 KB", _text("GAS 49152 0 0 CREATE2 POP", once=False)
 
@@ -225,7 +227,9 @@ def _jumps() -> Iterator[tuple[str, Program]]:
     yield "JUMPDEST", _text("JUMPDEST")
     yield "JUMPI not taken", _text("0 0 JUMPI")
     yield "empty loop", _text("JUMPDEST", once=False)
-    yield "JUMPDEST PUSH0 POP", _text("JUMPDEST PUSH0 POP")
+    for count in (1, 2, 3):
+        pair = f"{'JUMPDEST ' * count}GAS {'JUMPDEST ' * count}POP"
+        yield f"{count} JUMPDEST before each instruction", _text(pair)
     yield "jumps to the next place", Program(_jump_chain(lambda place: place + 1), once=False)
     # 5n + 1 modulo a power of two comes by every place before it is back at the first one.
     to_and_fro = _jump_chain(lambda place: (5 * place + 1) % JUMPS or JUMPS)
@@ -239,12 +243,39 @@ def _jump_chain(following: Callable[[int], int]) -> bytes:
     )
 
 
+SLOWEST_KNOWN: Final = (
+    "GAS",
+    "PREVRANDAO",
+    "COINBASE",
+    "PUSH0",
+    "PUSH32 POP",
+    "SDIV of negative numbers",
+    "MLOAD unaligned",
+    "MSTORE of a full word",
+    "CALLDATALOAD far out",
+    "CALLDATACOPY of a word",
+    "CALL of itself",
+    "CALL that fails",
+    "CREATE of 48 KB that runs",
+    "jumps to and fro",
+    "2 JUMPDEST before each instruction",
+)
+"""Of the whole family the programs that have come out slowest, and the slowest of their kinds."""
+
+
+def run(options: Options) -> Iterator[Measurement]:
+    """The slowest programs, slowest first: of those known, or with options.full of the whole family."""
+    programs = family()
+    names = tuple(programs) if options.full else SLOWEST_KNOWN
+    findings = [finding for name in names for finding in measured(name, programs[name], SCAN_GAS)]
+    for finding in sorted(findings, key=lambda found: -found.seconds)[:SHOWN]:
+        yield Measurement(finding.name, finding.seconds, "s for 30M gas")
+
+
 def family() -> Mapping[str, Program]:
     """Every program by its name."""
     return {
-        name: program
-        for part in (_arithmetic, _memory, _state, _calls, _jumps)
-        for name, program in part()
+        name: program for part in (_arithmetic, _memory, _state, _calls, _jumps) for name, program in part()
     }
 
 
@@ -261,8 +292,10 @@ def measured(name: str, program: Program, gas: int = BLOCK_GAS) -> Iterator[Find
     """A program in every way that makes sense for it, with `gas` to use."""
     loops = {"": program.loop, " in a long loop": program.long_loop} if program.once else {"": program.loop}
     for shape, code in loops.items():
-        for tier, engine in (("interpreter", INTERPRETER), ("compiled", COMPILED)):
-            yield Finding(f"{name}{shape}: {tier}", _seconds(program, code, {}, engine, gas), code)
+        yield Finding(f"{name}{shape}: interpreter", _seconds(program, code, {}, INTERPRETER, gas), code)
+        compiler = NativeEngine(ImmediateCompiler())
+        _seconds(program, code, {}, compiler, WARM_UP_GAS)
+        yield Finding(f"{name}{shape}: compiled", _seconds(program, code, {}, compiler, gas), code)
     if program.once:
         yield _in_many(name, program, gas)
     yield _compiled_again_and_again(name, program, gas)
