@@ -7,7 +7,6 @@ Specification: yellow paper section 9.4. Of several errors of one instruction, o
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from vm.evm.blocks import (
@@ -26,12 +25,12 @@ from vm.evm.blocks import (
     pushed_word,
 )
 from vm.evm.frame import STACK_LIMIT, ExceptionalHalt, Frame, OutOfGas
+from vm.evm.jump_table import JUMPDEST as JUMPDEST_BYTE
 
 if TYPE_CHECKING:
     from vm.evm.code import Code
     from vm.tracer import Tracer
 
-_JUMPDESTS = re.compile(rb"\x5b*")
 from_bytes = int.from_bytes
 
 INVALID_JUMP = "invalid jump destination"
@@ -49,6 +48,16 @@ def run_steps(frame: Frame, code: Code, position: int) -> int:
             opcode = raw[position]
         except IndexError:
             return ENDED_SUCCESS
+        if opcode == JUMPDEST_BYTE:
+            # One gas in every rule set, and nothing to do: a run of them is paid at once.
+            start = position
+            position += 1
+            while position < size and raw[position] == JUMPDEST_BYTE:
+                position += 1
+            gas = frame.gas = frame.gas + start - position
+            if gas < 0:
+                raise OutOfGas
+            continue
         price, need, limit, kind, handler, operand = steps[opcode]
         gas = frame.gas - price
         if gas < 0:
@@ -65,9 +74,6 @@ def run_steps(frame: Frame, code: Code, position: int) -> int:
                 from_bytes(raw[position:end]) if end <= size else pushed_word(raw, position, operand)
             )
             position = end
-        elif kind == JUMPDEST:
-            if position < size and raw[position] == opcode:
-                position = _behind_jumpdests(frame, raw, position, price)
         elif kind == JUMPI:
             destination = stack.pop()
             return checked_jump(code, destination) if stack.pop() else position
@@ -82,13 +88,6 @@ def run_steps(frame: Frame, code: Code, position: int) -> int:
             handler(frame, stack, operand)
             if kind >= END:
                 return ENDED_REVERT if kind == REVERT else ENDED_SUCCESS
-
-
-def _behind_jumpdests(frame: Frame, raw: bytes, position: int, price: int) -> int:
-    """Pays for the JUMPDESTs from `position` on, which do nothing: one by one they would cost more time than gas."""
-    end = _JUMPDESTS.match(raw, position).end()  # type: ignore[union-attr]  # it matches nothing too
-    frame.charge(price * (end - position))
-    return end
 
 
 def checked_jump(code: Code, destination: int) -> int:

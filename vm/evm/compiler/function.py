@@ -20,6 +20,10 @@ from vm.evm.instruction import InstructionSet
 BYTES_PER_CHARACTER = 6
 """How much memory a function takes for each character of its source: measured, 4 to 6."""
 
+REGION_BYTES = 2_000
+NAMES_BYTES = 12_000
+"""Of the globals, which the regions made in one turn share."""
+
 _WORDS = re.compile(r"\b[a-z]\w*\b")
 
 
@@ -35,7 +39,7 @@ class CompiledRegion:
     @property
     def size_bytes(self) -> int:
         """About how much memory it takes."""
-        return len(self.source) * BYTES_PER_CHARACTER
+        return REGION_BYTES + len(self.source) * BYTES_PER_CHARACTER
 
 
 def compile_region(code: CodeView, start: int) -> CompiledRegion | None:
@@ -44,21 +48,20 @@ def compile_region(code: CodeView, start: int) -> CompiledRegion | None:
     if region is None:
         return None
     source = region_source(region)
-    names = dict(NAMES) | handlers(code.instructions)
-    names["jump_table"] = code.jump_table
     # The text is made here from a table of templates; nothing of the bytecode but numbers gets into it.
-    exec(compile(source, f"<evm {start:#06x}>", "exec"), names)  # noqa: S102
-    run = cast(Callable[[Frame], int], names[_name(region)])
+    exec(compile(source, f"<evm {start:#06x}>", "exec"), code.names)  # noqa: S102
+    run = cast(Callable[[Frame], int], code.names[_name(region)])
     return CompiledRegion(start, source, region.exits, run)
 
 
-def handlers(instructions: InstructionSet) -> dict[str, object]:
-    """The interpreter's handlers under the names that compiled code calls them by."""
-    return {
+def global_names(instructions: InstructionSet, jump_table: bytes) -> dict[str, object]:
+    """What the functions of one piece of code call: the interpreter's handlers, and vm/evm/compiler/runtime.py."""
+    handlers = {
         f"op_{instruction.name}": instruction.handler
         for instruction in instructions
         if instruction.handler is not None and instruction.name.isidentifier()
     }
+    return {**NAMES, **handlers, "jump_table": jump_table}
 
 
 def _name(region: Region) -> str:

@@ -44,14 +44,15 @@ LOOKAHEAD_BLOCKS = 3
 class CodeView:
     """What the compiler needs of a piece of code.
 
-    is_cold(pc): True for a place that was never executed; a way that leads there leaves the region.
+    is_cold(pc): True for a place that was never executed; a way that leads there leaves the region. names: the globals
+    of all its functions.
     """
 
     raw: bytes
     instructions: InstructionSet
     is_target: Callable[[int], bool]
     is_cold: Callable[[int], bool]
-    jump_table: bytes
+    names: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,22 @@ Results do not depend on any of this, only speed does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from queue import Full, Queue
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 
 from vm.evm.blocks import Block
 from vm.evm.code import Code
-from vm.evm.compiler.function import CompiledRegion, compile_region
+from vm.evm.compiler.function import NAMES_BYTES, CompiledRegion, compile_region, global_names
 from vm.evm.compiler.region import CodeView
 
 COMPILED_BYTES_LIMIT = 3 << 20
 """For one piece of code: half a million characters of source, half a second of compiling. The rest is interpreted."""
 
 REGIONS_PER_TURN = 12
+REST_S_PER_CHARACTER = 2e-6
+"""The compiler's thread rests some three times as long as it works: it shares the interpreter lock with the node."""
+
 QUEUE_LIMIT = 64
 """Codes that wait. More hot code than that comes again when it has used as much gas again."""
 
@@ -36,12 +39,15 @@ def view_of(code: Code, *, everything: bool = False) -> CodeView:
         is_cold=(lambda _position: False)
         if everything
         else (lambda position: not code.was_visited(position)),
-        jump_table=code.jump_table(),
+        names=global_names(code.program.instructions, code.jump_table()),
     )
 
 
-def compile_hot(code: Code) -> None:
-    """One turn: the places of `code` where the interpreter has been busy become regions."""
+def compile_hot(code: Code, rest: Callable[[int], object] = lambda _characters: None) -> None:
+    """One turn: the places of `code` where the interpreter has been busy become regions.
+
+    rest: called after each with the length of its source, to let others work.
+    """
     blocks = [position for position, entry in list(code.entries.items()) if type(entry) is Block]
     wanted = dict.fromkeys(_places(code, blocks))
     view = view_of(code)
@@ -52,8 +58,10 @@ def compile_hot(code: Code) -> None:
         del wanted[position]
         region = regions[position] = compile_region(view, position)
         if region is not None:
+            rest(len(region.source))
             size_bytes += region.size_bytes
             wanted |= dict.fromkeys(_ways_out(code, region, regions))
+    code.grow(NAMES_BYTES)
     for position, region in regions.items():
         if region is not None:
             code.put_region(position, region, region.size_bytes)
@@ -91,7 +99,7 @@ class EagerCode(Code):
         region = compile_region(view_of(self, everything=True), position)
         if region is None:
             return False
-        self.put_region(position, region, region.size_bytes)
+        self.put_region(position, region, region.size_bytes + NAMES_BYTES)
         return True
 
 
@@ -104,6 +112,7 @@ class BackgroundCompiler:
     def __init__(self) -> None:
         self.faults = 0
         self.last_fault: Exception | None = None
+        self._never = Event()
         self._queue: Queue[Code] = Queue(QUEUE_LIMIT)
         self._thread: Thread | None = None
         self._lock = Lock()
@@ -127,11 +136,14 @@ class BackgroundCompiler:
                 self._thread = Thread(target=self._work, name="evm-compiler", daemon=True)
                 self._thread.start()
 
+    def _rest(self, characters: int) -> None:
+        self._never.wait(characters * REST_S_PER_CHARACTER)
+
     def _work(self) -> None:
         while True:
             code = self._queue.get()
             try:
-                compile_hot(code)
+                compile_hot(code, self._rest)
             except Exception as error:  # this code stays interpreted; the results are the same
                 self.faults += 1
                 self.last_fault = error

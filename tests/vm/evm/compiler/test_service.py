@@ -84,7 +84,7 @@ def test_the_background_thread_compiles_what_it_is_given() -> None:
 
 
 def test_a_fault_of_the_compiler_costs_nothing_but_speed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(code: Code) -> None:
+    def broken(code: Code, rest: object) -> None:
         raise RuntimeError("broken on purpose")
 
     monkeypatch.setattr(service, "compile_hot", broken)
