@@ -118,24 +118,36 @@ def execute_create(context: ExecutionContext, request: CreateRequest) -> Outcome
     """
     world = context.world
     caller = request.caller
-    if request.depth > CALL_DEPTH_LIMIT:
-        return Outcome(Status.FAILURE, request.gas, error=DEPTH_EXCEEDED)
-    if world.get_balance(caller) < request.value:
-        return Outcome(Status.FAILURE, request.gas, error=INSUFFICIENT_BALANCE)
     nonce = world.get_nonce(caller)
-    if nonce >= NONCE_LIMIT:
-        return Outcome(Status.FAILURE, request.gas, error=NONCE_OVERFLOW)
-    world.set_nonce(caller, nonce + 1)
+    obstacle = _obstacle(world, request, nonce)
+    tracer = context.tracer
+    if obstacle is not None and tracer is None:
+        return Outcome(Status.FAILURE, request.gas, error=obstacle)
     if request.salt is None:
         kind = CallKind.CREATE
         address = create_address(caller, nonce)
     else:
         kind = CallKind.CREATE2
         address = create2_address(caller, request.salt, request.init_code)
-    return execute_message(
-        context,
-        Message(kind, caller, address, address, request.value, request.init_code, request.gas, request.depth),
+    message = Message(
+        kind, caller, address, address, request.value, request.init_code, request.gas, request.depth
     )
+    if obstacle is not None and tracer is not None:
+        tracer.enter(message)
+        outcome = Outcome(Status.FAILURE, request.gas, error=obstacle)
+        tracer.leave(message, outcome)
+        return outcome
+    world.set_nonce(caller, nonce + 1)
+    return execute_message(context, message)
+
+
+def _obstacle(world: WorldState, request: CreateRequest, nonce: int) -> str | None:
+    """Why the creation cannot even start."""
+    if request.depth > CALL_DEPTH_LIMIT:
+        return DEPTH_EXCEEDED
+    if world.get_balance(request.caller) < request.value:
+        return INSUFFICIENT_BALANCE
+    return NONCE_OVERFLOW if nonce >= NONCE_LIMIT else None
 
 
 def create_address(sender: Address, nonce: int) -> Address:
@@ -222,7 +234,7 @@ def _deposit_code(context: ExecutionContext, address: Address, outcome: Outcome)
     gas_left = outcome.gas_left - CODE_DEPOSIT_BYTE * len(code)
     if gas_left < 0:
         if rules.deposit_may_fail:
-            return Outcome(Status.SUCCESS, outcome.gas_left, b"", created=address)
+            return Outcome(Status.SUCCESS, outcome.gas_left, code, created=address)
         return Outcome(Status.FAILURE, 0, error=CODE_DEPOSIT_OUT_OF_GAS)
     if code:
         context.world.set_code(address, code)

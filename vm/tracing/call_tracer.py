@@ -1,7 +1,7 @@
 """callTracer: the tree of calls.
 
 Owns: the frames of the tree and their JSON. Never does: look at instructions, but for logs and self-destruction.
-Specification: go-ethereum eth/tracers/native/call.go.
+Specification: go-ethereum 1.17.6 eth/tracers/native/call.go.
 """
 
 from __future__ import annotations
@@ -27,88 +27,65 @@ class CallTracer:
     def __init__(self, options: Mapping[str, bool]) -> None:
         self._only_top = options["onlyTopCall"]
         self._with_log = options["withLog"]
-        self._open: list[dict[str, Any]] = []
+        # The frames not yet left, each with the index that its first log has.
+        self._open: list[tuple[dict[str, Any], int]] = []
         self._top: dict[str, Any] = {}
-        self._pending: dict[str, Any] | None = None  # a log or self-destruction that has not succeeded yet
-        self._logs = 0
+        # LOGn or SELFDESTRUCT that has not succeeded yet; what is behind a log is read when it has.
+        self._pending: tuple[Frame, Instruction, list[int]] | None = None
+        self._next_log = 0
         self._gas_limit = 0
         self._budget = Budget()
 
     def begin(self, scene: Scene) -> None:
         self._gas_limit = scene.transaction.gas_limit
+        self._next_log = scene.first_log_index
 
     def enter(self, message: Message) -> None:
         self._commit()
-        payload = message.input[:]
-        self._budget.take(FRAME_BYTES + 2 * len(payload))
+        if self._only_top and self._open:
+            self._open.append(({}, self._next_log))
+            return
+        size = len(message.input)
+        self._budget.take(FRAME_BYTES + 2 * size)
         own = message.kind in (CallKind.DELEGATECALL, CallKind.CALLCODE)
         frame: dict[str, Any] = {
             "from": hex_bytes(message.target if own else message.caller),
-            "gas": hex(message.gas),
+            "gas": hex(message.gas if self._open else self._gas_limit),
             "gasUsed": "0x0",
             "to": hex_bytes(message.code_address),
-            "input": hex_bytes(payload),
+            "input": hex_bytes(message.input[:]),
         }
         if message.kind is not CallKind.STATICCALL:
             frame["value"] = hex(message.value)
         frame["type"] = message.kind.name
-        self._open.append(frame)
+        self._open.append((frame, self._next_log))
 
     def leave(self, message: Message, outcome: Outcome) -> None:
         self._commit()
-        frame = self._open.pop()
-        frame["gasUsed"] = hex(message.gas - outcome.gas_left)
-        self._note_outcome(frame, message, outcome)
-        if not self._open:
-            self._top = frame
-        elif not self._only_top:
-            self._open[-1].setdefault("calls", []).append(frame)
-
-    def _note_outcome(self, frame: dict[str, Any], message: Message, outcome: Outcome) -> None:
-        if outcome.status is Status.SUCCESS:
-            if outcome.output:
-                frame["output"] = hex_bytes(outcome.output)
+        frame, first_log = self._open.pop()
+        if outcome.status is not Status.SUCCESS:
+            self._next_log = first_log  # the next log has the number of the one that is undone
+        if not frame:
             return
-        frame["error"] = outcome.error or "execution failed"
-        _drop_logs(frame)
-        if message.kind.is_create:
-            del frame["to"]
-        if outcome.status is Status.REVERT and outcome.output:
-            frame["output"] = hex_bytes(outcome.output)
-            reason = revert_reason(outcome.output)
-            if reason:
-                frame["revertReason"] = reason
+        frame["gasUsed"] = hex(message.gas - outcome.gas_left)
+        self._budget.take(2 * len(outcome.output))
+        _note_outcome(frame, message, outcome)
+        if self._open:
+            self._open[-1][0].setdefault("calls", []).append(frame)
+        else:
+            self._top = frame
 
     def step(self, frame: Frame, position: int, instruction: Instruction) -> None:  # noqa: ARG002
-        self._commit()
-        if len(frame.stack) < instruction.pops or (self._only_top and frame.depth > 0):
-            return
-        if instruction.name == "SELFDESTRUCT" and not self._only_top:
-            self._pending = {
-                "from": hex_bytes(frame.address),
-                "gas": "0x0",
-                "gasUsed": "0x0",
-                "to": hex_bytes(address_of(frame.stack[-1])),
-                "input": "0x",
-                "value": hex(frame.world.get_balance(frame.address)),
-                "type": "SELFDESTRUCT",
-            }
-        elif self._with_log and instruction.name.startswith("LOG"):
-            self._pending = self._log(frame, instruction)
-
-    def _log(self, frame: Frame, instruction: Instruction) -> dict[str, Any] | None:
-        start, size = frame.stack[-1], frame.stack[-2]
-        if size > len(frame.memory) + (1 << 20):
-            return None  # nobody can pay for it
-        content = bytes(frame.memory[start : start + size]).ljust(size, b"\0") if size else b""
-        topics = frame.stack[-3 : -1 - instruction.pops : -1]
-        self._budget.take(FRAME_BYTES + 2 * size)
-        return {
-            "address": hex_bytes(frame.address),
-            "topics": [hex_word(topic) for topic in topics],
-            "data": hex_bytes(content),
-            "position": hex(len(self._open[-1].get("calls", ()))),
-        }
+        if self._pending is not None:
+            self._commit()
+        name = instruction.name
+        is_wanted = (
+            not self._only_top if name == "SELFDESTRUCT" else self._with_log and name.startswith("LOG")
+        )
+        if is_wanted and len(frame.stack) >= instruction.pops:
+            self._pending = (frame, instruction, frame.stack[: -instruction.pops - 1 : -1])
+            if name == "SELFDESTRUCT":
+                self._pending[2].append(frame.world.get_balance(frame.address))
 
     def fault(self, frame: Frame, position: int, instruction: Instruction, error: str) -> None:  # noqa: ARG002
         self._pending = None
@@ -118,23 +95,66 @@ class CallTracer:
         pending, self._pending = self._pending, None
         if pending is None:
             return
-        if "type" in pending:
-            self._open[-1].setdefault("calls", []).append(pending)
-        else:
-            pending["index"] = hex(self._logs)
-            self._logs += 1
-            self._open[-1].setdefault("logs", []).append(pending)
+        frame, instruction, arguments = pending
+        if instruction.name == "SELFDESTRUCT":
+            beneficiary, balance = arguments
+            gone = {
+                "from": hex_bytes(frame.address),
+                "gas": "0x0",
+                "gasUsed": "0x0",
+                "to": hex_bytes(address_of(beneficiary)),
+                "input": "0x",
+                "value": hex(balance),
+                "type": "SELFDESTRUCT",
+            }
+            self._budget.take(FRAME_BYTES)
+            self._open[-1][0].setdefault("calls", []).append(gone)
+            return
+        index = self._next_log
+        self._next_log += 1
+        opened = self._open[-1][0]
+        if opened:
+            start, size, *topics = arguments
+            self._budget.take(FRAME_BYTES + 2 * size)
+            log = {
+                "address": hex_bytes(frame.address),
+                "topics": [hex_word(topic) for topic in topics],
+                "data": hex_bytes(frame.read_memory(start, size)),
+                "index": hex(index),
+                "position": hex(len(opened.get("calls", ()))),
+            }
+            opened.setdefault("logs", []).append(log)
 
     def finish(self, world: WorldState, result: TransactionResult) -> None:  # noqa: ARG002
-        self._top["gas"] = hex(self._gas_limit)
         self._top["gasUsed"] = hex(result.gas_used)
+        _drop_undone_logs(self._top)
 
     def result(self) -> Any:
         return self._top
 
 
-def _drop_logs(frame: dict[str, Any]) -> None:
-    """A failed call leaves no logs, and neither do the calls it made."""
-    frame.pop("logs", None)
-    for call in frame.get("calls", ()):
-        _drop_logs(call)
+def _note_outcome(frame: dict[str, Any], message: Message, outcome: Outcome) -> None:
+    if outcome.status is Status.SUCCESS:
+        if outcome.output:
+            frame["output"] = hex_bytes(outcome.output)
+        return
+    frame["error"] = outcome.error or "execution failed"
+    if message.kind.is_create:
+        del frame["to"]
+    if outcome.status is Status.REVERT and outcome.output:
+        frame["output"] = hex_bytes(outcome.output)
+        reason = revert_reason(outcome.output)
+        if reason:
+            frame["revertReason"] = reason
+
+
+def _drop_undone_logs(top: dict[str, Any]) -> None:
+    """A failed call leaves no logs, and neither do the calls it made. Once over the finished tree, so that its size
+    alone decides what this costs."""
+    waiting = [(top, False)]
+    while waiting:
+        call, is_undone = waiting.pop()
+        is_undone = is_undone or "error" in call
+        if is_undone:
+            call.pop("logs", None)
+        waiting += [(inner, is_undone) for inner in call.get("calls", ())]

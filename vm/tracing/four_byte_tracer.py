@@ -1,7 +1,7 @@
 """4byteTracer: how often which function was called with how much data.
 
 Owns: the counts.
-Specification: go-ethereum eth/tracers/native/4byte.go: the key is the selector and the number of bytes
+Specification: go-ethereum 1.17.6 eth/tracers/native/4byte.go: the key is the selector and the number of bytes
 behind it; creations and precompiles do not count.
 Never does: look at instructions.
 """

@@ -2,7 +2,7 @@
 
 Owns: the protocol, the scene it is told before it starts, the errors, hex forms, the bound on the size of a trace.
 Never does: execute.
-Specification: go-ethereum eth/tracers (1.16).
+Specification: go-ethereum 1.17.6 eth/tracers.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ class TraceTooLarge(CallerError):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """before: the state that the transaction finds."""
+    """before: the state that the transaction finds. first_log_index: how many logs the block has before it."""
 
     before: StateReader
     env: BlockEnvironment
     transaction: Transaction
     sender: Address
+    first_log_index: int = 0
 
 
 class TransactionTracer(Tracer, Protocol):

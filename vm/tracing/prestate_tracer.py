@@ -1,41 +1,58 @@
 """prestateTracer: the part of the state that a transaction touches, before it and, with diffMode, behind it.
 
 Owns: which accounts and slots count as touched, and the comparison. Never does: change the state it reads.
-Specification: go-ethereum eth/tracers/native/prestate.go.
+Specification: go-ethereum 1.17.6 eth/tracers/native/prestate.go. Two results there come from marks and not from the
+state, and are not copied: a code hash of zero behind the transaction for accounts that never existed, and an account
+that counts as deleted although the call that destroyed it was undone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from chain.types import Address
-from state.reader import DictReader, StateReader
+from chain.keccak import EMPTY_KECCAK
+from chain.types import Address, Hash32
+from state.reader import DictReader
 from state.world import WorldState
-from vm.call import create2_address, create_address
+from vm.call import create_address
 from vm.context import delegation_target
 from vm.evm.frame import Frame
 from vm.evm.instruction import Instruction
 from vm.message import Message, Outcome
-from vm.tracing.interface import Budget, Scene, address_of, hex_bytes, hex_word
+from vm.rules import rules_of
+from vm.tracing.interface import Budget, InvalidTracer, Scene, address_of, hex_bytes, hex_word
 from vm.transaction import TransactionResult
 
 ACCOUNT_BYTES = 1_000
 SLOT_BYTES = 400
-OPTIONS = ("diffMode", "disableCode", "disableStorage")
+OPTIONS = ("diffMode", "disableCode", "disableStorage", "includeEmpty")
 
+_CALLS = ("CALL", "CALLCODE", "DELEGATECALL", "STATICCALL")
 _ACCOUNT_IN_STACK = {
     "BALANCE": 1,
     "EXTCODESIZE": 1,
     "EXTCODECOPY": 1,
     "EXTCODEHASH": 1,
     "SELFDESTRUCT": 1,
-    "CALL": 2,
-    "CALLCODE": 2,
-    "DELEGATECALL": 2,
-    "STATICCALL": 2,
-}
+} | dict.fromkeys(_CALLS, 2)
 """Instructions that name an account: which item it is, 1 for the top."""
+
+
+@dataclass(slots=True)
+class _Touched:
+    """An account as the transaction found it; slots with their values then."""
+
+    nonce: int
+    balance: int
+    code: bytes
+    code_hash: Hash32
+    slots: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.nonce or self.balance or self.code)
 
 
 class PrestateTracer:
@@ -45,126 +62,141 @@ class PrestateTracer:
         self._diff = options["diffMode"]
         self._code = not options["disableCode"]
         self._storage = not options["disableStorage"]
+        self._with_empty = options["includeEmpty"]
+        if self._diff and self._with_empty:
+            raise InvalidTracer("cannot use diffMode with includeEmpty")
         self._before = WorldState(DictReader())
-        self._touched: dict[Address, dict[int, int]] = {}  # slots with their values before
-        self._created: dict[Address, None] = {}
+        self._follows_delegations = False
+        self._touched: dict[Address, _Touched] = {}
+        # What the instruction that runs will have touched if it does not fail: accounts, and a slot of the first.
+        self._pending: tuple[tuple[Address, ...], int | None] | None = None
         self._budget = Budget()
         self._pre: dict[str, Any] = {}
         self._post: dict[str, Any] = {}
 
     def begin(self, scene: Scene) -> None:
-        reader: StateReader = scene.before
-        self._before = WorldState(reader)
-        transaction = scene.transaction
-        self._touch(scene.sender)
+        self._before = WorldState(scene.before)
+        self._follows_delegations = rules_of(scene.env.fork).has_delegations
+        transaction, sender = scene.transaction, scene.sender
         if transaction.to is None:
-            new = create_address(scene.sender, self._before.get_nonce(scene.sender))
-            self._touch(new)
-            self._created[new] = None
+            target = create_address(sender, self._before.get_nonce(sender))
         else:
-            self._touch(transaction.to)
-        self._touch(scene.env.beneficiary)
+            target = transaction.to
+        for address in (*self._with_delegate(self._before, target), sender, scene.env.beneficiary):
+            self._touch(address)
         for authorization in transaction.authorizations:
             authority = authorization.authority()
             if authority is not None:
                 self._touch(authority)
 
+    def _with_delegate(self, world: WorldState, address: Address) -> tuple[Address, ...]:
+        """The account, and the one whose code it runs."""
+        delegate = delegation_target(world.get_code(address)) if self._follows_delegations else None
+        return (address,) if delegate is None else (address, delegate)
+
     def _touch(self, address: Address) -> None:
         if address in self._touched:
             return
-        code = self._before.get_code(address)
+        before = self._before
+        code = before.get_code(address)
         self._budget.take(ACCOUNT_BYTES + 2 * len(code))
-        self._touched[address] = {}
-        delegate = delegation_target(code)
-        if delegate is not None:
-            self._touch(delegate)
+        self._touched[address] = _Touched(
+            before.get_nonce(address), before.get_balance(address), code, before.get_code_hash(address)
+        )
 
     def enter(self, message: Message) -> None:
+        self._commit()
         if message.kind.is_create:
             self._touch(message.target)
-            self._created[message.target] = None
 
-    def leave(self, message: Message, outcome: Outcome) -> None:
-        """Nothing to note."""
+    def leave(self, message: Message, outcome: Outcome) -> None:  # noqa: ARG002
+        self._commit()
 
     def step(self, frame: Frame, position: int, instruction: Instruction) -> None:  # noqa: ARG002
-        stack = frame.stack
+        if self._pending is not None:
+            self._commit()
+        stack, name, own = frame.stack, instruction.name, frame.address
         if len(stack) < instruction.pops:
             return
-        name = instruction.name
         item = _ACCOUNT_IN_STACK.get(name)
         if item is not None:
-            self._touch(address_of(stack[-item]))
-        elif name in ("SLOAD", "SSTORE"):
-            slots = self._touched.setdefault(frame.address, {})
-            slot = stack[-1]
-            if self._storage and slot not in slots:
-                self._budget.take(SLOT_BYTES)
-                slots[slot] = self._before.get_storage(frame.address, slot)
-        elif name == "CREATE":
-            self._touch(create_address(frame.address, frame.world.get_nonce(frame.address)))
-        elif name == "CREATE2" and stack[-3] <= len(frame.memory) - min(stack[-2], len(frame.memory)):
-            code = bytes(frame.memory[stack[-2] : stack[-2] + stack[-3]])
-            self._touch(create2_address(frame.address, stack[-4], code))
+            address = address_of(stack[-item])
+            self._pending = (
+                self._with_delegate(frame.world, address) if name in _CALLS else (address,),
+                None,
+            )
+        elif name == "SLOAD" or name == "SSTORE":
+            self._pending = ((own,), stack[-1])
 
-    def fault(self, frame: Frame, position: int, instruction: Instruction, error: str) -> None:
-        """Nothing to note."""
+    def fault(self, frame: Frame, position: int, instruction: Instruction, error: str) -> None:  # noqa: ARG002
+        self._pending = None  # all of these fail before they do anything
+
+    def _commit(self) -> None:
+        """The instruction before has not failed."""
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return
+        addresses, slot = pending
+        for address in addresses:
+            self._touch(address)
+        if slot is not None and self._storage:
+            own = addresses[0]
+            slots = self._touched[own].slots
+            if slot not in slots:
+                self._budget.take(SLOT_BYTES)
+                slots[slot] = self._before.get_storage(own, slot)
 
     def finish(self, world: WorldState, result: TransactionResult) -> None:  # noqa: ARG002
-        for address, slots in self._touched.items():
-            if address in self._created and self._before.is_empty(address):
-                self._compare(address, {}, slots, world)
-                continue
-            fields = self._fields(self._before, address)
-            if slots and self._storage:
-                fields["storage"] = {hex_word(slot): hex_word(value) for slot, value in slots.items()}
-            if self._diff:
-                self._compare(address, fields, slots, world)
-            else:
-                self._pre[hex_bytes(address)] = fields
+        for address, touched in sorted(self._touched.items()):
+            if self._diff and (not touched.is_empty and not world.exists(address)):
+                self._pre[hex_bytes(address)] = self._fields(touched, touched.slots)  # it is gone
+            elif self._diff:
+                self._compare(hex_bytes(address), touched, self._now(address, touched, world))
+            elif self._with_empty or not touched.is_empty:
+                self._pre[hex_bytes(address)] = self._fields(touched, touched.slots)
 
-    def _fields(self, world: WorldState, address: Address) -> dict[str, Any]:
-        fields: dict[str, Any] = {"balance": hex(world.get_balance(address))}
-        code, nonce = world.get_code(address), world.get_nonce(address)
-        if code and self._code:
-            fields["code"] = hex_bytes(code)
-        if nonce:
-            fields["nonce"] = nonce
-        return fields
+    def _now(self, address: Address, touched: _Touched, world: WorldState) -> _Touched:
+        return _Touched(
+            world.get_nonce(address),
+            world.get_balance(address),
+            world.get_code(address),
+            world.get_code_hash(address),
+            {slot: world.get_storage(address, slot) for slot in touched.slots},
+        )
 
-    def _compare(
-        self, address: Address, before: dict[str, Any], slots: Mapping[int, int], world: WorldState
-    ) -> None:
-        """Notes what is different behind the transaction; `before` is empty for what did not exist."""
-        if not self._diff:
+    def _compare(self, text: str, was: _Touched, now: _Touched) -> None:
+        changed: dict[str, Any] = {}
+        if now.balance != was.balance:
+            changed["balance"] = hex(now.balance)
+        if now.code_hash != was.code_hash:
+            if self._code:
+                changed["code"] = hex_bytes(now.code)
+            changed["codeHash"] = hex_bytes(now.code_hash)
+        if now.nonce != was.nonce:
+            changed["nonce"] = now.nonce
+        slots = [slot for slot, value in was.slots.items() if now.slots[slot] != value]
+        if not changed and not slots:
             return
-        text = hex_bytes(address)
-        was, now = self._fields(self._before, address), self._fields(world, address)
-        changed = {name: value for name, value in now.items() if was.get(name) != value}
-        old: dict[str, str] = {}
-        new: dict[str, str] = {}
-        for slot, value in slots.items():
-            after = world.get_storage(address, slot) if world.exists(address) else 0
-            if after != value:
-                if value:
-                    old[hex_word(slot)] = hex_word(value)
-                if after:
-                    new[hex_word(slot)] = hex_word(after)
-        if new:
-            changed["storage"] = new
-        if before and self._before.exists(address) and not world.exists(address):
-            self._pre[text] = _with_storage(before, old)  # it is gone
-            return
-        if not changed and not old:
-            return
-        if before:
-            self._pre[text] = _with_storage(before, old)
-        self._post[text] = changed
+        new = {slot: now.slots[slot] for slot in slots if now.slots[slot]}
+        if not was.is_empty:
+            self._pre[text] = self._fields(was, {slot: was.slots[slot] for slot in slots if was.slots[slot]})
+        self._post[text] = changed | _storage(new)
+
+    def _fields(self, account: _Touched, slots: Mapping[int, int]) -> dict[str, Any]:
+        fields: dict[str, Any] = {"balance": hex(account.balance)}
+        if account.code and self._code:
+            fields["code"] = hex_bytes(account.code)
+        if account.code_hash != EMPTY_KECCAK:
+            fields["codeHash"] = hex_bytes(account.code_hash)
+        if account.nonce:
+            fields["nonce"] = account.nonce
+        return fields | _storage(slots)
 
     def result(self) -> Any:
-        return {"pre": self._pre, "post": self._post} if self._diff else self._pre
+        return {"post": self._post, "pre": self._pre} if self._diff else self._pre
 
 
-def _with_storage(fields: dict[str, Any], storage: dict[str, str]) -> dict[str, Any]:
-    kept = {name: value for name, value in fields.items() if name != "storage"}
-    return kept | {"storage": storage} if storage else kept
+def _storage(slots: Mapping[int, int]) -> dict[str, Any]:
+    if not slots:
+        return {}
+    return {"storage": {hex_word(slot): hex_word(value) for slot, value in sorted(slots.items())}}

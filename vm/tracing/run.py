@@ -2,7 +2,7 @@
 
 Owns: the table of tracers, and the two ways to use one. Never does: know where the state and the block come from.
 A trace always runs on our own engine, whatever engine executes blocks: only its loop tells of instructions.
-Specification: go-ethereum eth/tracers/api.go.
+Specification: go-ethereum 1.17.6 eth/tracers/api.go.
 """
 
 from __future__ import annotations
@@ -63,13 +63,15 @@ def trace_transaction(
     recovered: RecoveredTransaction,
     tracer: TransactionTracer,
     checkpoint: Callable[[], None] | None = None,
+    first_log_index: int = 0,
 ) -> Any:
     """What `tracer` finds in a transaction on the state that `reader` shows, which is not changed.
 
-    Raises TransactionRejected, TraceTooLarge, and what `checkpoint` raises.
+    first_log_index: how many logs the block has before it. Raises TransactionRejected, TraceTooLarge, and what
+    `checkpoint` raises.
     """
     world = WorldState(reader)
-    tracer.begin(Scene(reader, env, recovered.transaction, recovered.sender))
+    tracer.begin(Scene(reader, env, recovered.transaction, recovered.sender, first_log_index))
     result = apply_transaction(
         world, replace(env, evm=NATIVE), recovered, tracer=tracer, checkpoint=checkpoint
     )

@@ -1,12 +1,14 @@
 """The default tracer: one entry for each instruction.
 
 Owns: the entries and their JSON. Never does: follow anything but what the loop tells.
-Specification: go-ethereum eth/tracers/logger/logger.go. gasCost is the whole price: for a call with the gas that is
-passed on, for a creation without.
+Specification: go-ethereum 1.17.6 eth/tracers/logger/logger.go, and `debug_traceTransaction` of ethereum/execution-apis.
+gasCost is the whole price: for a call with the gas that is passed on, for a creation without. One thing is more than
+go-ethereum tells: an entry has `error` whatever made its instruction fail, not only for lack of gas or stack items.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,39 +17,39 @@ from state.world import WorldState
 from vm.evm.frame import Frame
 from vm.evm.instruction import Instruction
 from vm.message import Message, Outcome
-from vm.tracing.interface import Budget, InvalidTracer, Scene, hex_bytes
+from vm.tracing.interface import Budget, InvalidTracer, Scene, hex_bytes, hex_word
 from vm.transaction import TransactionResult
 
 ENTRY_BYTES = 700  # of an empty entry
 ITEM_BYTES = 90  # of one more stack item, memory word or slot
 OPTIONS = ("disableStorage", "disableStack", "enableMemory", "enableReturnData")
 
+_GO_ETHEREUM_NAMES = {"PREVRANDAO": "DIFFICULTY"}
+_CHANGES_REFUND = ("SSTORE", "SELFDESTRUCT")
+
 
 class StructLogger:
-    """go-ethereum's struct logger. limit: entries kept at most, 0 for all."""
+    """go-ethereum's struct logger. limit: no entry is added after so many bytes of JSON, 0 for no limit."""
 
     def __init__(self, options: Mapping[str, bool], limit: int = 0) -> None:
         if limit < 0:
             raise InvalidTracer("option limit must not be negative")
         self._options = options
         self._limit = limit
+        self._json_bytes = 0
         self._entries: list[dict[str, Any]] = []
         self._budget = Budget()
         self._storage: dict[Address, dict[str, str]] = {}
-        self._open: list[
-            tuple[Frame, dict[str, Any]] | None
-        ] = []  # by depth: the entry whose price is not known yet
+        # By depth: the entry whose price is not known yet.
+        self._open: list[tuple[Frame, dict[str, Any]] | None] = []
         self._result: TransactionResult | None = None
 
     def begin(self, scene: Scene) -> None:
         """Nothing to note."""
 
     def enter(self, message: Message) -> None:
-        if self._open and self._open[-1] is not None:
-            frame, entry = self._open[-1]
-            passed_on = message.gas if message.kind.is_create else 0
-            entry["gasCost"] = entry["gas"] - frame.gas - passed_on
-            self._open[-1] = None
+        if self._open:
+            self._settle(message.gas if message.kind.is_create else 0)
         self._open.append(None)
 
     def leave(self, message: Message, outcome: Outcome) -> None:  # noqa: ARG002
@@ -56,11 +58,11 @@ class StructLogger:
 
     def step(self, frame: Frame, position: int, instruction: Instruction) -> None:
         self._settle()
-        if self._limit and len(self._entries) >= self._limit:
+        if self._limit and self._json_bytes > self._limit:
             return
         entry: dict[str, Any] = {
             "pc": position,
-            "op": instruction.name,
+            "op": _GO_ETHEREUM_NAMES.get(instruction.name, instruction.name),
             "gas": frame.gas,
             "gasCost": instruction.gas,
             "depth": frame.depth + 1,
@@ -69,13 +71,15 @@ class StructLogger:
         if not self._options["disableStack"]:
             entry["stack"] = [hex(item) for item in frame.stack]
             size += ITEM_BYTES * len(frame.stack)
-        if self._options["enableMemory"]:
-            memory = bytes(frame.memory)
-            entry["memory"] = [memory[start : start + 32].hex() for start in range(0, len(memory), 32)]
-            size += 4 * len(memory)
         if self._options["enableReturnData"] and frame.return_data:
             entry["returnData"] = hex_bytes(frame.return_data)
             size += 2 * len(frame.return_data)
+        if self._options["enableMemory"] and frame.memory:
+            size += 4 * len(frame.memory)
+            self._budget.take(size)  # before the copy is made
+            size = 0
+            memory = frame.memory.hex()
+            entry["memory"] = ["0x" + memory[start : start + 64] for start in range(0, len(memory), 64)]
         size += self._note_storage(frame, instruction, entry)
         if frame.world.refund:
             entry["refund"] = frame.world.refund
@@ -87,15 +91,21 @@ class StructLogger:
         opened = self._open[-1]
         if opened is not None:
             opened[1]["error"] = error
-            self._open[-1] = None  # the price of what failed is the static one
+            self._settle()  # of what failed the price is known as far as it was charged
 
-    def _settle(self) -> None:
-        """The instruction before has ended, so its price is known."""
+    def _settle(self, passed_on: int = 0) -> None:
+        """The instruction before has ended or calls, so its price is known."""
         opened = self._open[-1]
-        if opened is not None:
-            frame, entry = opened
-            entry["gasCost"] = entry["gas"] - frame.gas
-            self._open[-1] = None
+        if opened is None:
+            return
+        frame, entry = opened
+        self._open[-1] = None
+        entry["gasCost"] = entry["gas"] - frame.gas - passed_on
+        # go-ethereum notes the counter when the price is known, which for these two is when it changes.
+        if entry["op"] in _CHANGES_REFUND and frame.world.refund:
+            entry["refund"] = frame.world.refund
+        if self._limit:
+            self._json_bytes += len(json.dumps(entry, separators=(",", ":")))
 
     def _note_storage(self, frame: Frame, instruction: Instruction, entry: dict[str, Any]) -> int:
         """Slots of this contract seen so far, with SLOAD and SSTORE only. Answers about what the entry takes."""
@@ -108,7 +118,7 @@ class StructLogger:
             frame.stack[-2] if instruction.name == "SSTORE" else frame.world.get_storage(frame.address, slot)
         )
         seen = self._storage.setdefault(frame.address, {})
-        seen[f"{slot:064x}"] = f"{value:064x}"
+        seen[hex_word(slot)] = hex_word(value)
         entry["storage"] = dict(seen)
         return 2 * ITEM_BYTES * len(seen)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from chain.keccak import EMPTY_KECCAK, keccak256
 from chain.secp256k1 import PrivateKey
 from chain.transaction import sign_authorization
+from chain.types import ZERO_ADDRESS
 from tests.vm.worlds import (
     ALICE,
     BOB,
@@ -25,6 +29,7 @@ from tests.vm.worlds import (
     transaction,
 )
 from vm.call import create_address
+from vm.environment import BlockEnvironment
 from vm.simulation import CallRequest
 from vm.tracing import interface
 from vm.tracing.interface import InvalidTracer, TraceTooLarge
@@ -32,6 +37,8 @@ from vm.tracing.run import TRACERS, make_tracer, trace_call, trace_transaction
 from vm.transaction import apply_transaction
 
 CONTRACT, CALLEE, EMPTY = address(0xC0DE), address(0xCA11), address(0xE0)
+EMPTY_WORD = 0xE0
+GENEROUS = replace(ENVIRONMENT, gas_limit=10**13)
 REVERT_WITH_REASON = bytes.fromhex(
     # Error("no"): selector, offset, length, text
     "7f08c379a0" + "00" * 28 + "5f5260206004526002602452616e6f60f01b60445260645ffd"
@@ -42,6 +49,10 @@ def text(value: bytes) -> str:
     return "0x" + value.hex()
 
 
+def word(value: int) -> str:
+    return f"0x{value:064x}"
+
+
 def scene(code: bytes, **others: Any) -> Accounts:
     accounts = funded().add(CONTRACT, nonce=1, code=code, balance=ETHER, storage={1: 7, 2: 8})
     for name, callee in others.items():
@@ -49,9 +60,15 @@ def scene(code: bytes, **others: Any) -> Accounts:
     return accounts
 
 
-def traced(accounts: Accounts, tracer: str, config: dict[str, Any] | None = None, **fields: Any) -> Any:
+def traced(
+    accounts: Accounts,
+    tracer: str,
+    config: dict[str, Any] | None = None,
+    env: BlockEnvironment = ENVIRONMENT,
+    **fields: Any,
+) -> Any:
     recovered = transaction(**({"to": CONTRACT} | fields))
-    return trace_transaction(accounts.reader, ENVIRONMENT, recovered, make_tracer(tracer, config or {}))
+    return trace_transaction(accounts.reader, env, recovered, make_tracer(tracer, config or {}))
 
 
 def call_to(target: int, gas: int = 50_000, value: int = 0) -> bytes:
@@ -69,8 +86,8 @@ def test_struct_logs_show_each_instruction_before_it_runs_with_its_whole_price()
     ]  # fmt: skip
     assert [entry["gasCost"] for entry in entries] == [3, 3, 5_000, 3, 100, 3, 3 + 9, 0]
     assert entries[2]["stack"] == ["0x5", "0x1"]
-    assert entries[2]["storage"] == {f"{1:064x}": f"{5:064x}"}
-    assert entries[4]["storage"] == {f"{1:064x}": f"{5:064x}"}
+    assert entries[2]["storage"] == {word(1): word(5)}
+    assert entries[4]["storage"] == {word(1): word(5)}
     assert "storage" not in entries[3]
     assert {entry["depth"] for entry in entries} == {1}
     for earlier, later in pairwise(entries):
@@ -106,9 +123,65 @@ def test_options_of_struct_logs() -> None:
     full = traced(
         scene(code), "structLogs", {"enableMemory": True, "disableStack": True, "disableStorage": True}
     )
-    assert full["structLogs"][-1]["memory"] == [f"{1:064x}"]
+    assert full["structLogs"][-1]["memory"] == [word(1)]
     assert not any("stack" in entry or "storage" in entry for entry in full["structLogs"])
-    assert len(traced(scene(code), "structLogs", {"limit": 2})["structLogs"]) == 2
+    first = len(json.dumps(plain[0], separators=(",", ":")))
+    assert len(traced(scene(code), "structLogs", {"limit": first - 1})["structLogs"]) == 1
+    assert len(traced(scene(code), "structLogs", {"limit": first})["structLogs"]) == 2
+
+
+def test_the_gas_of_all_entries_adds_up_to_that_of_the_transaction() -> None:
+    code = call_to(int.from_bytes(CALLEE, "big"), value=1) + assemble(
+        1, "SLOAD", 0, 1, "SSTORE", 32, 0, "RETURN"
+    )
+    found = traced(scene(code, callee=assemble(3, 3, "SSTORE")), "structLogs")
+    outer = [entry for entry in found["structLogs"] if entry["depth"] == 1]
+    inner = [entry for entry in found["structLogs"] if entry["depth"] == 2]
+    for frame in (outer, inner):
+        for earlier, later in pairwise(frame):
+            if earlier["op"] != "CALL":
+                assert later["gas"] == earlier["gas"] - earlier["gasCost"]
+    call = next(entry for entry in outer if entry["op"] == "CALL")
+    assert call["gasCost"] == 2_600 + 9_000 + 50_000
+    left_by_callee = inner[-1]["gas"] - inner[-1]["gasCost"]
+    behind = outer[outer.index(call) + 1]
+    assert behind["gas"] == call["gas"] - call["gasCost"] + left_by_callee
+    spent = 1_000_000 - (outer[-1]["gas"] - outer[-1]["gasCost"])
+    assert found["gas"] == spent - 4_800  # the refund for slot 1
+    assert outer[-1]["refund"] == 4_800
+
+
+def test_the_refund_counter_of_a_write_has_its_own_refund_as_in_go_ethereum() -> None:
+    entries = traced(scene(assemble(0, 1, "SSTORE", "STOP")), "structLogs")["structLogs"]
+    assert [entry.get("refund") for entry in entries] == [None, None, 4_800, 4_800]
+
+
+@pytest.mark.parametrize(
+    ("code", "gas", "op", "error", "cost"),
+    [
+        (assemble(1, 0, "MSTORE"), 10, "MSTORE", "out of gas", 6),
+        (assemble("ADD"), 10, "ADD", "stack underflow", 3),
+        (assemble(1, "SLOAD"), 2_102, "SLOAD", "out of gas", 2_100),
+        (assemble("INVALID"), 10, "INVALID", "invalid opcode: INVALID", 0),
+        (b"\x0c", 10, "opcode 0xc not defined", "invalid opcode: opcode 0xc not defined", 0),
+    ],
+)
+def test_what_fails_shows_its_error_and_what_it_wanted_to_charge(
+    code: bytes, gas: int, op: str, error: str, cost: int
+) -> None:
+    found = traced(scene(code), "structLogs", gas_limit=21_000 + gas)
+    last = found["structLogs"][-1]
+    assert (last["op"], last["gasCost"]) == (op, cost)
+    assert last["error"].startswith(error)
+    assert found["returnValue"] == "0x"
+
+
+def test_returned_bytes_of_a_callee_are_shown_if_asked_for() -> None:
+    code = call_to(int.from_bytes(CALLEE, "big")) + assemble("PREVRANDAO", "STOP")
+    found = traced(scene(code, callee=returning(3)), "structLogs", {"enableReturnData": True})
+    last = found["structLogs"][-1]
+    assert last["returnData"] == word(3)
+    assert found["structLogs"][-2]["op"] == "DIFFICULTY"  # go-ethereum's name to this day
 
 
 def test_a_trace_that_would_fill_the_memory_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +208,7 @@ def test_the_call_tree_of_nested_calls() -> None:
     inner, precompile = top["calls"]
     assert (inner["type"], inner["to"], inner["value"]) == ("CALL", text(CALLEE), "0x3")
     assert inner["gas"] == hex(52_300)
-    assert inner["output"] == "0x" + f"{42:064x}"
+    assert inner["output"] == word(42)
     assert (precompile["type"], precompile["to"]) == ("STATICCALL", "0x" + f"{4:040x}")
     assert "value" not in precompile
     expected = apply_transaction(
@@ -155,12 +228,86 @@ def test_a_revert_tells_its_reason_and_takes_the_logs_with_it() -> None:
     assert top["logs"] == [
         {
             "address": text(CONTRACT),
-            "topics": ["0x" + f"{7:064x}"],
+            "topics": [word(7)],
             "data": "0x",
             "position": "0x0",
             "index": "0x0",
         }
     ]
+
+
+def test_numbers_of_logs_start_again_where_a_failed_call_has_undone_them() -> None:
+    callee = assemble(0, 0, "LOG0", 0, 0, "REVERT")
+    log = assemble(0, 0, "LOG0")
+    code = log + call_to(int.from_bytes(CALLEE, "big")) + log + assemble("STOP")
+    recovered = transaction(to=CONTRACT)
+    tracer = make_tracer("callTracer", {"withLog": True})
+    top = trace_transaction(
+        scene(code, callee=callee).reader, ENVIRONMENT, recovered, tracer, first_log_index=16
+    )
+    assert [(log["index"], log["position"]) for log in top["logs"]] == [("0x10", "0x0"), ("0x11", "0x1")]
+
+
+def test_logs_of_calls_that_a_failure_further_up_undoes_are_left_out() -> None:
+    code = call_to(int.from_bytes(CALLEE, "big")) + assemble(0, 0, "REVERT")
+    top = traced(scene(code, callee=assemble(0, 0, "LOG0")), "callTracer", {"withLog": True})
+    assert "logs" not in top["calls"][0]
+    assert "error" not in top["calls"][0]
+
+
+def test_a_log_of_memory_that_was_not_there_before_is_shown_whole() -> None:
+    size = (1 << 20) + 1
+    top = traced(scene(assemble(size, 0, "LOG0")), "callTracer", {"withLog": True}, gas_limit=29_000_000)
+    assert top["logs"][0]["data"] == "0x" + "00" * size
+
+
+def test_calls_and_creations_that_cannot_start_are_in_the_tree() -> None:
+    rich = 2 * ETHER
+    code = assemble(0, 0, rich, "CREATE", 0, 0, 0, rich, "CREATE2") + call_to(EMPTY_WORD, value=rich)
+    top = traced(scene(code), "callTracer")
+    assert [(call["type"], call["error"]) for call in top["calls"]] == [
+        ("CREATE", "insufficient balance for transfer"),
+        ("CREATE2", "insufficient balance for transfer"),
+        ("CALL", "insufficient balance for transfer"),
+    ]
+    assert {call["gasUsed"] for call in top["calls"]} == {"0x0"}
+    assert "error" not in top
+    entries = traced(scene(code), "structLogs")["structLogs"]
+    assert next(entry for entry in entries if entry["op"] == "CREATE")["gasCost"] == 32_000
+
+
+def test_a_precompile_that_fails_and_a_write_in_a_static_call() -> None:
+    code = assemble(0, 0, 1, 0, 0, 8, 99_999, "CALL", 0, 0, 0, 0, CALLEE, 99_999, "STATICCALL", "STOP")
+    top = traced(scene(code, callee=assemble(1, 1, "SSTORE")), "callTracer")
+    pairing, static = top["calls"]
+    assert pairing["to"] == "0x" + f"{8:040x}"
+    assert pairing["gasUsed"] == pairing["gas"] == hex(99_999)
+    assert pairing["error"]
+    assert (static["type"], static["error"]) == ("STATICCALL", "write protection")
+    found = traced(scene(code, callee=assemble(1, 1, "SSTORE")), "structLogs")["structLogs"]
+    assert next(entry for entry in found if "error" in entry)["op"] == "SSTORE"
+
+
+def test_code_of_others_runs_as_the_account_itself() -> None:
+    code = assemble(0, 0, 0, 0, CALLEE, 9_999, "DELEGATECALL", 0, 0, 0, 0, 1, CALLEE, 9_999, "CALLCODE")
+    top = traced(scene(code, callee=b"\x00"), "callTracer", value=7)
+    delegated, called = top["calls"]
+    for inner in (delegated, called):
+        assert (inner["from"], inner["to"]) == (text(CONTRACT), text(CALLEE))
+    assert (delegated["type"], delegated["value"]) == ("DELEGATECALL", "0x7")
+    assert (called["type"], called["value"]) == ("CALLCODE", "0x1")
+
+
+def test_the_deepest_tree_becomes_json() -> None:
+    itself = assemble(0, 0, 0, 0, 0, "ADDRESS", "GAS", "CALL")
+    top = traced(scene(itself), "callTracer", {"withLog": True}, gas_limit=10**12, env=GENEROUS)
+    depth, call = 0, top
+    while "calls" in call:
+        (call,) = call["calls"]
+        depth += 1
+    assert depth == 1_025
+    assert call["error"] == "max call depth exceeded"
+    assert json.loads(json.dumps(top)) == top
 
 
 def test_creations_and_self_destruction_in_the_call_tree() -> None:
@@ -194,43 +341,87 @@ def test_delegated_code_runs_as_the_account_that_delegates() -> None:
     key = PrivateKey(b"\x09" * 32)
     signed = sign_authorization(CHAIN_ID, CALLEE, 0, key)
     top = traced(scene(b"", callee=returning(1)), "callTracer", to=key.address, authorizations=(signed,))
-    assert (top["to"], top["output"]) == (text(key.address), "0x" + f"{1:064x}")
+    assert (top["to"], top["output"]) == (text(key.address), word(1))
 
 
 # --- prestate
 
 
 def test_prestate_holds_what_was_touched_as_it_was_before() -> None:
-    code = assemble(9, 1, "SSTORE", int.from_bytes(EMPTY, "big"), "BALANCE", "STOP")
+    code = assemble(
+        9, 1, "SSTORE", int.from_bytes(BOB.address, "big"), "BALANCE", EMPTY_WORD, "BALANCE", "STOP"
+    )
     found = traced(scene(code), "prestateTracer")
-    assert set(found) == {text(ALICE.address), text(CONTRACT), text(COINBASE), text(EMPTY)}
+    code_hash = text(keccak256(code))
+    assert set(found) == {text(ALICE.address), text(CONTRACT), text(BOB.address)}
     assert found[text(CONTRACT)] == {
         "balance": hex(ETHER),
         "code": text(code),
+        "codeHash": code_hash,
         "nonce": 1,
-        "storage": {"0x" + f"{1:064x}": "0x" + f"{7:064x}"},
+        "storage": {word(1): word(7)},
     }
     assert found[text(ALICE.address)] == {"balance": hex(100 * ETHER)}
     plain = traced(scene(code), "prestateTracer", {"disableCode": True, "disableStorage": True})
-    assert plain[text(CONTRACT)] == {"balance": hex(ETHER), "nonce": 1}
+    assert plain[text(CONTRACT)] == {"balance": hex(ETHER), "codeHash": code_hash, "nonce": 1}
+    all_of_them = traced(scene(code), "prestateTracer", {"includeEmpty": True})
+    assert set(all_of_them) - set(found) == {text(COINBASE), text(EMPTY)}
+    assert all_of_them[text(EMPTY)] == {"balance": "0x0"}
+
+
+def test_an_instruction_that_cannot_be_paid_for_touches_nothing() -> None:
+    code = assemble(int.from_bytes(BOB.address, "big"), "BALANCE", "STOP")
+    assert text(BOB.address) in traced(scene(code), "prestateTracer", gas_limit=21_000 + 2_603)
+    assert text(BOB.address) not in traced(scene(code), "prestateTracer", gas_limit=21_000 + 2_602)
+
+
+def test_calling_an_account_that_delegates_touches_the_other_one_too() -> None:
+    accounts = scene(call_to(int.from_bytes(BOB.address, "big")), callee=returning(1))
+    accounts.add(BOB.address, balance=1, nonce=1, code=b"\xef\x01\x00" + CALLEE)
+    assert text(CALLEE) in traced(accounts, "prestateTracer")
+    assert text(CALLEE) in traced(accounts, "prestateTracer", to=BOB.address)
+    looking = scene(assemble(int.from_bytes(BOB.address, "big"), "BALANCE"), callee=returning(1))
+    looking.add(BOB.address, balance=1, nonce=1, code=b"\xef\x01\x00" + CALLEE)
+    assert text(CALLEE) not in traced(looking, "prestateTracer")
+
+
+def test_a_contract_that_destroys_itself_is_gone_behind_the_transaction_only_if_it_was_new() -> None:
+    code = assemble(1, "SLOAD", int.from_bytes(BOB.address, "big"), "SELFDESTRUCT")
+    found = traced(scene(code), "prestateTracer", {"diffMode": True})
+    assert found["post"][text(CONTRACT)] == {"balance": "0x0"}  # EIP-6780
+    assert found["post"][text(BOB.address)] == {"balance": hex(101 * ETHER)}
+    new = create_address(ALICE.address, 0)
+    rich = scene(b"").add(new, balance=5)
+    gone = traced(rich, "prestateTracer", {"diffMode": True}, to=None, data=code)
+    assert gone["pre"][text(new)] == {"balance": "0x5", "storage": {word(1): word(0)}}
+    assert text(new) not in gone["post"]
+
+
+def test_a_delegation_that_ends_leaves_empty_code() -> None:
+    accounts = funded().add(BOB.address, balance=1, nonce=0, code=b"\xef\x01\x00" + CALLEE)
+    signed = sign_authorization(CHAIN_ID, ZERO_ADDRESS, 0, BOB)
+    found = traced(accounts, "prestateTracer", {"diffMode": True}, to=EMPTY, authorizations=(signed,))
+    changed = found["post"][text(BOB.address)]
+    assert changed == {"code": "0x", "codeHash": text(EMPTY_KECCAK), "nonce": 1}
 
 
 def test_the_difference_has_only_what_changed() -> None:
     code = assemble(0, 1, "SSTORE", 5, 3, "SSTORE", 8, 2, "SSTORE", "STOP")
     found = traced(scene(code), "prestateTracer", {"diffMode": True}, value=4)
     pre, post = found["pre"], found["post"]
-    slot = {number: "0x" + f"{number:064x}" for number in range(10)}
-    assert pre[text(CONTRACT)]["storage"] == {slot[1]: slot[7]}
-    assert post[text(CONTRACT)] == {"balance": hex(ETHER + 4), "storage": {slot[3]: slot[5]}}
+    assert pre[text(CONTRACT)]["storage"] == {word(1): word(7)}
+    assert post[text(CONTRACT)] == {"balance": hex(ETHER + 4), "storage": {word(3): word(5)}}
     assert post[text(ALICE.address)]["nonce"] == 1
-    assert text(COINBASE) in post
+    assert set(post[text(COINBASE)]) == {"balance"}
+    assert text(COINBASE) not in pre  # it was empty
 
 
 def test_a_created_contract_is_only_behind_the_transaction() -> None:
     found = traced(scene(b""), "prestateTracer", {"diffMode": True}, to=None, data=init_code(returning(1)))
     new = text(create_address(ALICE.address, 0))
     assert new not in found["pre"]
-    assert found["post"][new] == {"code": text(returning(1)), "nonce": 1}
+    code = returning(1)
+    assert found["post"][new] == {"code": text(code), "codeHash": text(keccak256(code)), "nonce": 1}
 
 
 # --- selectors, names, calls
@@ -254,6 +445,7 @@ def test_selectors_are_counted_with_the_size_of_what_follows() -> None:
         ("callTracer", {"withLog": 1}, "must be true or false"),
         ("structLogs", {"limit": "x"}, "must be a whole number"),
         ("structLogs", {"limit": -1}, "must not be negative"),
+        ("prestateTracer", {"diffMode": True, "includeEmpty": True}, "cannot use diffMode with includeEmpty"),
         ("4byteTracer", {"x": True}, "has no option x"),
     ],
 )
@@ -283,5 +475,5 @@ def test_a_call_that_nobody_signed_can_be_traced() -> None:
     top = trace_call(
         scene(returning(6)).reader, ENVIRONMENT, request, make_tracer("callTracer", {}), gas_cap=10**6
     )
-    assert top["output"] == "0x" + f"{6:064x}"
+    assert top["output"] == word(6)
     assert top["gas"] == hex(100_000)
