@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from chain.errors import InvariantViolation
+from chain.receipt import Log
 from chain.transaction import AccessList, Authorization, Transaction, TransactionType
 from chain.types import ZERO_ADDRESS, ZERO_HASH, Address
 from state.reader import StateReader
@@ -29,9 +30,11 @@ from vm.errors import (
     InvalidCallRequest,
     NonceMax,
 )
+from vm.forks import Fork
 from vm.message import Status
 from vm.overrides import AccountOverride, OverriddenReader, check_overrides
 from vm.revert_reason import revert_reason
+from vm.rules import rules_of
 from vm.tracer import Tracer
 from vm.transaction import (
     TransactionResult,
@@ -78,12 +81,13 @@ class CallRequest:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """output: returned bytes or revert data. error: go-ethereum's text, None on success."""
+    """output: returned bytes or revert data. error: go-ethereum's text, None on success. logs: those of a success."""
 
     status: Status
     output: bytes
     gas_used: int
     error: str | None
+    logs: tuple[Log, ...] = ()
 
     def raise_if_failed(self) -> None:
         """Raises ExecutionReverted or ExecutionFailed unless the call succeeded."""
@@ -114,7 +118,7 @@ def simulate_call(
     error = result.error
     if result.status is Status.REVERT:
         error = str(ExecutionReverted(result.output, revert_reason(result.output)))
-    return CallResult(result.status, result.output, result.gas_used, error)
+    return CallResult(result.status, result.output, result.gas_used, error, result.logs)
 
 
 def traced_call(
@@ -269,7 +273,7 @@ class _Simulation:
         """The request in the form that the rules read; nothing was signed, so hashes and signature are zero."""
         request = self._request
         return Transaction(
-            type=TransactionType.SET_CODE if request.authorizations else TransactionType.DYNAMIC_FEE,
+            type=_type(request, self._env.fork),
             chain_id=self._env.chain_id,
             nonce=nonce,
             max_priority_fee_per_gas=self._tip,
@@ -302,6 +306,13 @@ def _check_request(request: CallRequest) -> None:
     has_1559_fee = request.max_fee_per_gas is not None or request.max_priority_fee_per_gas is not None
     if request.gas_price is not None and has_1559_fee:
         raise InvalidCallRequest("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
+
+
+def _type(request: CallRequest, fork: Fork) -> TransactionType:
+    if request.authorizations:
+        return TransactionType.SET_CODE
+    types = rules_of(fork).transaction_types
+    return TransactionType.DYNAMIC_FEE if TransactionType.DYNAMIC_FEE in types else TransactionType.LEGACY
 
 
 def _fees(request: CallRequest) -> tuple[int, int]:

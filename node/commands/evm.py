@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from chain.keccak import EMPTY_KECCAK, keccak256
+from chain.receipt import Log
 from chain.types import ZERO_HASH, Address
 from node.commands.common import CommandFailed, ExitCode, json_option, read_address, show, show_rows
 from state.account import MAX_BALANCE, Account
@@ -26,11 +27,13 @@ from vm.evm.blocks import Program
 from vm.evm.code import Code
 from vm.evm.compiler.function import CompiledRegion, compile_region
 from vm.evm.compiler.service import view_of
-from vm.evm.disassembly import disassemble
+from vm.evm.disassembly import METADATA, disassemble
 from vm.evm.instruction_set import instruction_set
-from vm.forks import EARLIEST_FOR_A_CHAIN, Fork
+from vm.forks import Fork
 from vm.message import Status
+from vm.reference.tables import INSTRUCTIONS as REFERENCE_RULE_SETS
 from vm.simulation import CallRequest, simulate_call
+from vm.tracing.interface import InvalidTracer, TransactionTracer, hex_bytes
 from vm.tracing.run import STRUCT_LOGS, TRACERS, make_tracer, trace_call
 
 MAX_CODE_BYTES = 1 << 20
@@ -41,7 +44,8 @@ DEFAULT_GAS = 30_000_000
 CONTRACT = Address(b"\xc0\xde".rjust(20, b"\0"))
 CALLER = Address(b"\xca\x11\xe4".rjust(20, b"\0"))
 ENGINES: dict[str, Engine] = {"native": NATIVE, "py-evm": PY_EVM}
-FORKS = {fork.name.lower(): fork for fork in Fork if fork >= EARLIEST_FOR_A_CHAIN}
+FORKS = {fork.name.lower().replace("_", "-"): fork for fork in Fork}
+MAX_CONFIG_CHARACTERS = 4_096
 _HEX = re.compile(r"(0x)?([0-9a-fA-F]*)")
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -91,19 +95,18 @@ def call_options(function: F) -> F:
 @json_option
 def run(engine: str, as_json: bool, **options: Any) -> None:
     """Call the bytecode as a transaction would, and show what comes of it. Exit code 5 if it fails."""
+    if engine == "py-evm" and FORKS[options["fork"]] not in REFERENCE_RULE_SETS:
+        raise CommandFailed(f"py-evm does not run {options['fork']}", ExitCode.USAGE)
     reader, env, request = _scene(**options)
     begun = time.perf_counter()
     result = simulate_call(reader, replace(env, evm=ENGINES[engine]), request, gas_cap=options["gas"])
     seconds = time.perf_counter() - begun
-    logs = trace_call(
-        reader, env, request, make_tracer("callTracer", {"withLog": True}), gas_cap=options["gas"]
-    )
     shown = {
         "status": result.status.name.lower(),
         "gasUsed": result.gas_used,
         "output": "0x" + result.output.hex(),
         "error": result.error,
-        "logs": _logs_of(logs),
+        "logs": [_shown_log(log) for log in result.logs],
         "milliseconds": round(seconds * 1e3, 3),
     }
     if as_json:
@@ -121,14 +124,9 @@ def run(engine: str, as_json: bool, **options: Any) -> None:
 @json_option
 def trace(tracer: str, tracer_config: str, as_json: bool, **options: Any) -> None:
     """Call the bytecode and show a trace in go-ethereum's form; struct logs as a table without --json."""
-    try:
-        config = json.loads(tracer_config)
-    except ValueError as error:
-        raise CommandFailed(f"--tracer-config is no JSON: {error}", ExitCode.USAGE) from error
-    if not isinstance(config, dict):
-        raise CommandFailed("--tracer-config must be a JSON object", ExitCode.USAGE)
+    listener = _make_tracer(tracer, tracer_config)
     reader, env, request = _scene(**options)
-    found = trace_call(reader, env, request, make_tracer(tracer, config), gas_cap=options["gas"])
+    found = trace_call(reader, env, request, listener, gas_cap=options["gas"])
     if as_json or tracer != STRUCT_LOGS:
         click.echo(json.dumps(found, indent=1))
         return
@@ -148,6 +146,23 @@ def trace(tracer: str, tracer_config: str, as_json: bool, **options: Any) -> Non
     click.echo(
         f"gas used {found['gas']}, returned {found['returnValue']}{', failed' if found['failed'] else ''}"
     )
+
+
+def _make_tracer(name: str, config_text: str) -> TransactionTracer:
+    if len(config_text) > MAX_CONFIG_CHARACTERS:
+        raise CommandFailed(
+            f"--tracer-config is longer than {MAX_CONFIG_CHARACTERS} characters", ExitCode.USAGE
+        )
+    try:
+        config = json.loads(config_text)
+    except ValueError as error:
+        raise CommandFailed(f"--tracer-config is no JSON: {error}", ExitCode.USAGE) from error
+    if not isinstance(config, dict):
+        raise CommandFailed("--tracer-config must be a JSON object", ExitCode.USAGE)
+    try:
+        return make_tracer(name, config)
+    except InvalidTracer as error:
+        raise CommandFailed(str(error), ExitCode.USAGE) from error
 
 
 @evm.command()
@@ -171,7 +186,7 @@ def disasm(code_text: str | None, code_file: Path | None, fork: str, as_json: bo
         return
     for line in lines:
         operand = f" 0x{line.operand.hex()}" if line.operand else ""
-        mark = "" if line.is_reachable else "  ; never reached, perhaps data"
+        mark = "" if line.is_reachable or line.name == METADATA else "  ; never reached, perhaps data"
         click.echo(f"{line.position:#06x}  {line.name}{operand}{mark}")
 
 
@@ -310,10 +325,9 @@ def _read_slots(texts: tuple[str, ...]) -> dict[int, int]:
     return slots
 
 
-def _logs_of(call: dict[str, Any]) -> list[dict[str, Any]]:
-    """All logs of a call tree, in order."""
-    found = list(call.get("logs", ()))
-    for inner in call.get("calls", ()):
-        found += _logs_of(inner)
-    found.sort(key=lambda log: int(log["index"], 16))
-    return [{name: log[name] for name in ("address", "topics", "data")} for log in found]
+def _shown_log(log: Log) -> dict[str, Any]:
+    return {
+        "address": hex_bytes(log.address),
+        "topics": [hex_bytes(topic) for topic in log.topics],
+        "data": hex_bytes(log.data),
+    }

@@ -55,6 +55,38 @@ def test_init_code_shows_what_it_deploys(capsys: pytest.CaptureFixture[str]) -> 
     assert found["output"] == "0x0102"
 
 
+@pytest.mark.parametrize("engine", ["native", "py-evm"])
+def test_logs_are_shown_once_and_only_of_what_was_kept(
+    engine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = assemble(7, 0, "MSTORE", 9, 32, 0, "LOG1")
+    found = answer(capsys, "run", "--code", code.hex(), "--engine", engine)
+    contract = "0x" + "c0de".rjust(40, "0")
+    assert found["logs"] == [{"address": contract, "topics": [f"0x{9:064x}"], "data": f"0x{7:064x}"}]
+    undone = code + assemble(0, 0, "REVERT")
+    found = answer(capsys, "run", "--code", undone.hex(), "--engine", engine, code=5)
+    assert found["logs"] == []
+
+
+def test_value_caller_and_gas_are_what_the_code_sees(capsys: pytest.CaptureFixture[str]) -> None:
+    caller = "0x" + "12" * 20
+    for code, option, text, seen in (
+        ("CALLVALUE", "--value", "5", 5),
+        ("CALLER", "--caller", caller, int(caller, 16)),
+        ("GAS", "--gas", "22002", 1_000),
+    ):
+        found = answer(capsys, "run", "--code", returning(code).hex(), option, text)
+        assert int(found["output"], 16) == seen
+
+
+def test_old_rule_sets_run_too_but_not_on_py_evm(capsys: pytest.CaptureFixture[str]) -> None:
+    code = "6001600055"
+    assert answer(capsys, "run", "--code", code, "--fork", "frontier")["gasUsed"] == 41_006
+    assert answer(capsys, "run", "--code", code, "--fork", "london")["gasUsed"] == 43_106
+    assert run("run", "--code", code, "--fork", "berlin", "--engine", "py-evm") == ExitCode.USAGE
+    assert "py-evm does not run berlin" in capsys.readouterr().err
+
+
 def test_a_rule_set_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
     code = returning(1).replace(b"\x60\x01", b"\x60\x01\x1e").hex()  # CLZ
     assert int(answer(capsys, "run", "--code", code, "--fork", "osaka")["output"], 16) == 255
@@ -99,6 +131,9 @@ def test_a_listing_and_the_generated_source(capsys: pytest.CaptureFixture[str], 
         (["trace", "--code", "00", "--tracer-config", "{"], "is no JSON"),
         (["trace", "--code", "00", "--tracer-config", "[]"], "must be a JSON object"),
         (["trace", "--code", "00", "--tracer-config", '{"nope":true}'], "has no option nope"),
+        (["trace", "--code", "00", "--tracer-config", "[" * 4_000], "is no JSON"),
+        (["trace", "--code", "00", "--tracer-config", "[" * 5_000], "longer than 4096 characters"),
+        (["trace", "--code", "5b5f56"], "trace too large"),
     ],
 )
 def test_wrong_arguments_are_one_clear_line(

@@ -32,7 +32,9 @@ class TraceTooLarge(CallerError):
     """The trace would take more memory than MAX_TRACE_BYTES. Options that leave things out help."""
 
     def __init__(self) -> None:
-        super().__init__("trace too large; disable stack or storage, or use another tracer")
+        super().__init__(
+            "trace too large; leave out the stack or storage, set a limit, or use another tracer"
+        )
 
 
 @dataclass(frozen=True, slots=True)
