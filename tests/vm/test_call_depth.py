@@ -20,6 +20,7 @@ from tests.vm.worlds import (
     transaction,
 )
 from vm.call_stack import FRAMES_PER_CALL, RECURSION_LIMIT, ensure_call_stack
+from vm.engines import COMPILED, INTERPRETER, PY_EVM, Engine
 from vm.transaction import apply_transaction
 
 LOOP = address(0x100B)
@@ -36,21 +37,26 @@ def counting(kind: str) -> bytes:
     return count + assemble(0, 0, 0, 0, *values, "ADDRESS", "GAS", kind)
 
 
-def deepest(code: bytes) -> int:
+ENGINES = {"interpreter": INTERPRETER, "compiled": COMPILED, "py-evm": PY_EVM}
+
+
+def deepest(code: bytes, engine: Engine | None = None) -> int:
     """How many frames ran."""
     accounts = Accounts().add(ALICE.address, balance=ETHER).add(LOOP, nonce=1, code=code)
     world = accounts.world
     recovered = transaction(to=LOOP, gas_limit=PLENTY_OF_GAS, fee_cap=0, tip=0)
-    assert apply_transaction(world, FREE, recovered).succeeded
+    assert apply_transaction(world, replace(FREE, evm=engine), recovered).succeeded
     return world.get_storage(LOOP, SLOT)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("kind", ["CALL", "CALLCODE", "DELEGATECALL"])
-async def test_a_contract_nests_1024_calls_in_a_worker_thread(kind: Any) -> None:
-    assert await trio.to_thread.run_sync(deepest, counting(kind)) == 1_025
+async def test_a_contract_nests_1024_calls_in_a_worker_thread(kind: Any, engine: str) -> None:
+    assert await trio.to_thread.run_sync(deepest, counting(kind), ENGINES[engine]) == 1_025
 
 
-async def test_a_contract_nests_1024_creations_in_a_worker_thread() -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_a_contract_nests_1024_creations_in_a_worker_thread(engine: str) -> None:
     """Init code that copies itself into each new account it makes; the depth is counted in a shared slot."""
     tick = assemble(0, 0, 0, 0, 0, LOOP, "GAS", "CALL", "POP")
     again = tick + assemble("CODESIZE", 0, 0, "CODECOPY", "CODESIZE", 0, 0, "CREATE")
@@ -58,18 +64,20 @@ async def test_a_contract_nests_1024_creations_in_a_worker_thread() -> None:
     accounts.add(LOOP, nonce=1, code=assemble(1, SLOT, "SLOAD", "ADD", SLOT, "SSTORE"))
     world = accounts.world
     recovered = transaction(data=again, gas_limit=PLENTY_OF_GAS, fee_cap=0, tip=0)
-    result = await trio.to_thread.run_sync(apply_transaction, world, FREE, recovered)
+    env = replace(FREE, evm=ENGINES[engine])
+    result = await trio.to_thread.run_sync(apply_transaction, world, env, recovered)
     assert result.succeeded
     # The deepest creation may not call any more.
     assert world.get_storage(LOOP, SLOT) == 1_024
 
 
-def test_the_depth_needs_no_large_thread_stack() -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_depth_needs_no_large_thread_stack(engine: str) -> None:
     """A quarter of a megabyte is enough, because nested frames do not recurse in C."""
     threading.stack_size(256 * 1024)
     try:
         with ThreadPoolExecutor(max_workers=1) as threads:
-            assert threads.submit(deepest, counting("CALL")).result() == 1_025
+            assert threads.submit(deepest, counting("CALL"), ENGINES[engine]).result() == 1_025
     finally:
         threading.stack_size(0)
 
