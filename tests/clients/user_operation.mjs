@@ -23,6 +23,7 @@ export async function canonicalEntryPoint() {
     } catch (error) {
       // Another script may have been faster: the CREATE2 deployer reverts on a second deployment.
       if (error.code !== 'CALL_EXCEPTION' || (await provider.getCode(ENTRY_POINT)) === '0x') throw error;
+      deployer.reset(); // it counted a nonce for what the estimate refused, and all that follows would wait for that nonce
     }
   }
   return new Contract(ENTRY_POINT, abi, deployer);
