@@ -17,7 +17,7 @@ from vm.revert_reason import revert_reason
 from vm.tracing.interface import Budget, Scene, address_of, hex_bytes, hex_word
 from vm.transaction import TransactionResult
 
-FRAME_BYTES = 1_500
+FRAME_BYTES = 800  # all calls that 30 million gas can pay for fit
 OPTIONS = ("onlyTopCall", "withLog")
 
 

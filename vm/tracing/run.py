@@ -25,7 +25,7 @@ from vm.tracing.four_byte_tracer import FourByteTracer
 from vm.tracing.interface import InvalidTracer, Scene, TransactionTracer, read_options
 from vm.tracing.prestate_tracer import PrestateTracer
 from vm.tracing.struct_log import StructLogger
-from vm.transaction import apply_transaction
+from vm.transaction import TransactionResult, apply_transaction
 
 STRUCT_LOGS = "structLogs"
 
@@ -71,12 +71,27 @@ def trace_transaction(
     `checkpoint` raises.
     """
     world = WorldState(reader)
-    tracer.begin(Scene(reader, env, recovered.transaction, recovered.sender, first_log_index))
+    scene = Scene(reader, replace(env, evm=NATIVE), recovered.transaction, recovered.sender, first_log_index)
+    run_traced(world, scene, recovered, tracer, checkpoint=checkpoint)
+    return tracer.result()
+
+
+def run_traced(
+    world: WorldState,
+    scene: Scene,
+    recovered: RecoveredTransaction,
+    tracer: TransactionTracer,
+    *,
+    gas_available: int | None = None,
+    checkpoint: Callable[[], None] | None = None,
+) -> TransactionResult:
+    """Applies the transaction of `scene` to `world`, a fresh one on the state before, with `tracer` listening."""
+    tracer.begin(scene)
     result = apply_transaction(
-        world, replace(env, evm=NATIVE), recovered, tracer=tracer, checkpoint=checkpoint
+        world, scene.env, recovered, gas_available=gas_available, tracer=tracer, checkpoint=checkpoint
     )
     tracer.finish(world, result)
-    return tracer.result()
+    return result
 
 
 def trace_call(

@@ -21,7 +21,7 @@ from vm.tracing.interface import Budget, InvalidTracer, Scene, hex_bytes, hex_wo
 from vm.transaction import TransactionResult
 
 ENTRY_BYTES = 700  # of an empty entry
-ITEM_BYTES = 90  # of one more stack item, memory word or slot
+ITEM_BYTES = 130  # of one more stack item, memory word or slot
 OPTIONS = ("disableStorage", "disableStack", "enableMemory", "enableReturnData")
 
 _GO_ETHEREUM_NAMES = {"PREVRANDAO": "DIFFICULTY"}
