@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import final
 
 from chain.types import Address
 
@@ -29,6 +30,10 @@ class CallKind(IntEnum):
         return self >= CallKind.CREATE
 
 
+_SHORT_BYTES = 256
+
+
+@final
 class CallData:
     """Call data that stays in the memory of the calling frame, which stands still during the call.
 
@@ -48,9 +53,25 @@ class CallData:
 
     def __getitem__(self, part: slice) -> bytes:
         """Bytes of a range whose ends, if given, are not negative; there is no step."""
-        first = self._start + min(part.start or 0, self._size)
-        last = self._start + (self._size if part.stop is None else min(part.stop, self._size))
-        return bytes(memoryview(self._memory)[first:last])
+        start, stop, size = part.start, part.stop, self._size
+        if stop is None or stop > size:
+            stop = size
+        if start is None:
+            start = 0
+        elif start > stop:
+            return b""
+        offset = self._start
+        if stop - start <= _SHORT_BYTES:
+            return bytes(self._memory[offset + start : offset + stop])
+        return bytes(memoryview(self._memory)[offset + start : offset + stop])  # copied once, not twice
+
+    def word(self, start: int) -> int:
+        """The 32 bytes at `start` (>= 0) as a number; zeros behind the end. An instruction of 3 gas waits for it."""
+        left = self._size - start
+        at = self._start + start
+        if left >= 32:
+            return int.from_bytes(self._memory[at : at + 32])
+        return int.from_bytes(self._memory[at : at + left]) << 8 * (32 - left) if left > 0 else 0
 
 
 class Status(IntEnum):

@@ -9,6 +9,7 @@ EIP-4399 (PREVRANDAO), EIP-4844 (BLOBHASH), EIP-7516 (BLOBBASEFEE).
 from __future__ import annotations
 
 from vm.evm.frame import WORD_MASK, Frame
+from vm.message import CallData
 from vm.rules import blob_base_fee
 
 BLOCK_HASHES_SERVED = 256  # yellow paper, BLOCKHASH
@@ -38,7 +39,9 @@ def callvalue(frame: Frame, stack: list[int], _operand: int) -> None:
 def calldataload(frame: Frame, stack: list[int], _operand: int) -> None:
     start = stack[-1]
     given = frame.input
-    if start < len(given):
+    if type(given) is CallData:
+        stack[-1] = given.word(start)
+    elif start < len(given):
         word = given[start : start + 32]
         stack[-1] = _number(word) if len(word) == 32 else _number(word) << 8 * (32 - len(word))
     else:
