@@ -43,9 +43,9 @@ from node.payload import (
 )
 from node.production import Chosen, ExecutedBlock, ExecutionCrashed, fill_block, most_transactions
 from state.chain_store import ChainStore
-from vm.block import BlockBuilder, BlockResult, execute_block
+from vm.block import BlockResult
+from vm.cross_check import Crash, Execution, WatchedBuilder, execute_watched
 from vm.environment import BlockEnvironment
-from vm.errors import InvalidBlock
 
 # Space in a payload for the header and the msgpack framing of lists; transactions get the rest.
 HEADER_ROOM_BYTES = 4096
@@ -101,17 +101,21 @@ class BlockExecutor:
             usable = [item for item in candidates if item.transaction.hash not in crashed]
             if len(crashed) >= MAX_CRASHES:
                 usable = []  # an empty block keeps the chain alive while somebody reads the log
-            builder = BlockBuilder(self._store.latest_state(), environment, max_bytes=room)
+            builder = WatchedBuilder(self._store.latest_state(), environment, max_bytes=room)
             try:
                 chosen = fill_block(builder, usable, deadline)
             except ExecutionCrashed as crash:
                 log.exception("execution_crashed", transaction=str(crash), height=environment.number)
+                tried = (*builder.included, crash.recovered)
+                self._confirm(environment, tried, Execution(Crash(crash.error), tuple(builder.outcomes)))
                 crashed.append(crash.recovered.transaction.hash)
                 continue
             chosen = Chosen(chosen.included, (*crashed, *chosen.unusable))
             result = builder.finish()
-            self._engines.confirm(self._store.latest_state(), environment, chosen.included, result)
-            return self._outcome(environment, record, chosen.included, result, EXTRA_DATA), chosen
+            executed = self._outcome(environment, record, chosen.included, result, EXTRA_DATA)
+            execution = Execution(result, tuple(builder.outcomes))
+            self._confirm(environment, chosen.included, execution, executed.block)
+            return executed, chosen
 
     def judge(self, head: HeadRecord, raw: bytes, latest_ms: int | None) -> ExecutedBlock | RefusedBlock:
         """Executes a payload on `head`; `latest_ms` bounds its time, None for a decided block.
@@ -189,13 +193,10 @@ class BlockExecutor:
         header = payload.block.header
         check_beneficiary(self._constants, head.parent, header)
         environment = self.environment(head, payload.record, header.beneficiary)
-        reader = self._store.latest_state()
+        execution = execute_watched(self._store.latest_state(), environment, payload.transactions)
+        self._confirm(environment, payload.transactions, execution, payload.block)
         try:
-            result = execute_block(reader, environment, payload.transactions)
-            self._engines.confirm(reader, environment, payload.transactions, result)
-        except InvalidBlock as refusal:
-            self._engines.confirm(reader, environment, payload.transactions, refusal)
-            raise
+            result = execution.result()
         except (PeerError, InvariantViolation, EnvironmentFault):
             raise
         except Exception as error:
@@ -204,6 +205,23 @@ class BlockExecutor:
         executed = self._outcome(environment, payload.record, payload.transactions, result, header.extra_data)
         check_header(executed.block.header, header)
         return executed
+
+    def _confirm(
+        self,
+        environment: BlockEnvironment,
+        transactions: Sequence[RecoveredTransaction],
+        execution: Execution,
+        block: Block | None = None,
+    ) -> None:
+        """Has a second engine agree, if the settings ask for that. Raises EnginesDisagree."""
+        self._engines.confirm(
+            self._store.latest_state(),
+            environment,
+            transactions,
+            execution,
+            parent_state_root=self._store.head.state_root,
+            block=block,
+        )
 
     def _outcome(
         self,

@@ -1,33 +1,43 @@
 """Which engine of this machine runs Ethereum bytecode, and whether another one has to agree.
 
-Owns: the choice from the settings, the report of a disagreement, and the error that stops the node.
-Never does: compare (vm/cross_check.py) or execute.
+Owns: the choice from the settings, and what happens when the second engine does not agree.
+Never does: compare (vm/cross_check.py), execute, or lay out the report (node/engine_report.py).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from chain.errors import InvariantViolation, NodeError
+import structlog
+
+from chain.block import Block
+from chain.errors import NodeError
 from chain.transaction import RecoveredTransaction
+from chain.types import Hash32
 from node.config import VmSettings
-from node.home import write_public
+from node.engine_report import Disagreement, write_report
+from node.errors import EnginesDisagree
 from state.reader import StateReader
-from vm.cross_check import Difference, Verdict, differences_with
+from vm.cross_check import (
+    Difference,
+    Execution,
+    ReadState,
+    differences,
+    execute_watched,
+    first_with_other_effects,
+)
 from vm.engines import INTERPRETER, NATIVE, PY_EVM, Engine
 from vm.environment import BlockEnvironment
 
 REFERENCE: Final = "py-evm"
+MAX_SHOWN_CHARACTERS: Final = 100  # of a value in an error line; the report holds all of it
 
 _ENGINES: Final[Mapping[str, Engine]] = {"native": NATIVE, REFERENCE: PY_EVM}
 
-
-class EnginesDisagree(InvariantViolation):
-    """Two engines see one block differently: one of them is wrong, and this node must not decide which."""
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,53 +68,63 @@ class EngineChoice:
         reader: StateReader,
         env: BlockEnvironment,
         transactions: Sequence[RecoveredTransaction],
-        verdict: Verdict,
+        first: Execution,
+        *,
+        parent_state_root: Hash32,
+        block: Block | None = None,
     ) -> None:
-        """Has the second engine execute the block that the first one has seen as `verdict`.
+        """Has the second engine execute what the first one has seen as `first`; block: what came of it, if anything.
 
         Raises EnginesDisagree, after writing a report from which the block can be executed again.
         """
         if self.second is None:
             return
-        differences = differences_with(self.second, reader, env, transactions, verdict)
-        if not differences:
+        second = execute_watched(reader, replace(env, evm=self.second), transactions)
+        found = differences(first, second)
+        if not found:
             return
-        first = differences[0]
-        text = (
-            f"the engines disagree on block {env.number}: {first.what} is {first.first[:100]} with {self.name}, "
-            f"{first.second[:100]} with {self.second_name}"
+        read = ReadState(reader)
+        remembered = replace(env, block_hash=read.remembering(env.block_hash))
+        for engine in (self.evm, self.second):  # once more, only for what they look at
+            execute_watched(read, replace(remembered, evm=engine), transactions)
+        if found[0].transaction is None:
+            blamed = first_with_other_effects(read, remembered, self.second, transactions)
+            found = (replace(found[0], transaction=blamed), *found[1:])
+        told = Disagreement(
+            environment=env,
+            parent_state_root=parent_state_root,
+            transactions=transactions,
+            block=block,
+            names=(self.name, self.second_name),
+            executions=(first, second),
+            differences=found,
+            read=read,
         )
-        raise EnginesDisagree(f"{text}; {self._report(env, transactions, differences)}")
+        raise EnginesDisagree(f"{self._text(told)}; {self._report(told)}")
 
-    def _report(
-        self,
-        env: BlockEnvironment,
-        transactions: Sequence[RecoveredTransaction],
-        differences: tuple[Difference, ...],
-    ) -> str:
-        path = self.reports / f"engines-disagree-{env.number}.json"
-        content = {
-            "engines": [self.name, self.second_name],
-            "differences": [asdict(difference) for difference in differences],
-            "block": {
-                "chainId": env.chain_id,
-                "number": env.number,
-                "timestamp": env.timestamp,
-                "beneficiary": "0x" + env.beneficiary.hex(),
-                "gasLimit": env.gas_limit,
-                "baseFeePerGas": env.base_fee_per_gas,
-                "prevRandao": "0x" + env.prev_randao.hex(),
-                "parentBeaconBlockRoot": "0x" + env.parent_beacon_block_root.hex(),
-                "parentHash": "0x" + env.parent_hash.hex(),
-                "fork": env.fork.name.lower(),
-            },
-            "transactions": ["0x" + recovered.transaction.raw.hex() for recovered in transactions],
-        }
+    def _text(self, told: Disagreement) -> str:
+        difference = told.differences[0]
+        place = f"block {told.environment.number}"
+        if told.block is not None:
+            place += f" (0x{told.block.hash.hex()})"
+        index = difference.transaction
+        if index is not None and index < len(told.transactions):
+            place += f", transaction {index} (0x{told.transactions[index].transaction.hash.hex()})"
+        values = f"{_shown(difference.first)} with {self.name}, {_shown(difference.second)} with {self.second_name}"
+        return f"the engines disagree on {place}: {difference.what} is {values}"
+
+    def _report(self, told: Disagreement) -> str:
+        first: Difference = told.differences[0]
         try:
-            write_public(path, json.dumps(content, indent=1).encode() + b"\n")
+            report = f"report: {write_report(self.reports, told)}"
         except NodeError as error:
-            return f"no report: {error}"
-        return f"report: {path}"
+            report = f"no report: {error}"
+        log.critical("engines_disagree", block=told.environment.number, difference=first.what, report=report)
+        return report
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "…"
 
 
 NATIVE_ONLY: Final = EngineChoice()

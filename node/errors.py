@@ -1,6 +1,6 @@
 """Errors of the node package, by whose fault they are (roots in chain.errors)."""
 
-from chain.errors import CallerError, EnvironmentFault, PeerError
+from chain.errors import CallerError, EnvironmentFault, InvariantViolation, PeerError
 
 
 class ConfigError(EnvironmentFault):
@@ -41,3 +41,7 @@ class AheadOfClock(InvalidPayload):
 
 class NoPeers(PeerError):
     """A question to peers on a node that has none."""
+
+
+class EnginesDisagree(InvariantViolation):
+    """Two engines see one block differently: one of them is wrong, and this node must not decide which."""

@@ -55,9 +55,10 @@ class ExecutedBlock:
 class ExecutionCrashed(Exception):
     """A fault of this program, met while it executed this transaction; the block so far is worthless."""
 
-    def __init__(self, recovered: RecoveredTransaction) -> None:
+    def __init__(self, recovered: RecoveredTransaction, error: Exception) -> None:
         super().__init__("0x" + recovered.transaction.hash.hex())
         self.recovered = recovered
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def fill_block(builder: BlockBuilder, candidates: Sequence[RecoveredTransaction]
         except (InvariantViolation, EnvironmentFault):
             raise
         except Exception as error:
-            raise ExecutionCrashed(recovered) from error
+            raise ExecutionCrashed(recovered, error) from error
         else:
             included.append(recovered)
             misfits = 0

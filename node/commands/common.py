@@ -21,6 +21,7 @@ from rich.table import Table
 
 from chain.errors import CallerError, InvariantViolation, NodeError
 from chain.types import Address, InvalidAddress, parse_address
+from node.errors import EnginesDisagree
 from node.home import NodeHome, default_home
 from node.rpc_client import NodeUnreachable, RpcCallFailed, RpcClient
 
@@ -43,7 +44,7 @@ class ExitCode(IntEnum):
     TRANSACTION_REJECTED = 4
     TRANSACTION_REVERTED = 5
     TIMEOUT = 6
-    VERIFICATION_FAILED = 7
+    VERIFICATION_FAILED = 7  # with vm.cross_check: two engines disagree on a block
     INTERRUPTED = 130
 
 
@@ -66,6 +67,8 @@ def errors_as_exit_codes() -> Iterator[None]:
         fail(_one_line(error), ExitCode.NODE_UNREACHABLE)
     except RpcCallFailed as error:
         fail(_one_line(error), ExitCode.FAILURE)
+    except EnginesDisagree as error:
+        fail(str(error), ExitCode.VERIFICATION_FAILED)
     except InvariantViolation as error:
         traceback.print_exc()
         fail(f"{BUG}: {error}", ExitCode.FAILURE)
@@ -83,6 +86,9 @@ def errors_as_exit_codes() -> Iterator[None]:
         ours, rest = group.split(NodeError)
         if ours is None or rest is not None:
             raise
+        disagreement = ours.subgroup(EnginesDisagree)
+        if disagreement is not None:
+            fail(str(next(_leaves(disagreement))), ExitCode.VERIFICATION_FAILED)
         bug = group.subgroup(InvariantViolation)
         if bug is not None:
             traceback.print_exception(bug)
