@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.vm.worlds import ENVIRONMENT, funded
+from tests.vm.worlds import ALICE, ENVIRONMENT, funded
 from vm.call import new_context
 from vm.environment import TransactionContext
 from vm.evm.frame import Frame, OutOfGas
@@ -25,8 +25,8 @@ WORDS = EDGES | st.integers(0, LIMIT - 1) | st.integers(0, 300)
 
 
 def frame(gas: int = 10**6) -> Frame:
-    context = new_context(funded().world, ENVIRONMENT, TransactionContext(b"\0" * 20, 0))  # type: ignore[arg-type]
-    message = Message(CallKind.CALL, *[b"\1" * 20] * 3, 0, b"", gas)  # type: ignore[arg-type]
+    context = new_context(funded().world, ENVIRONMENT, TransactionContext(ALICE.address, 0))
+    message = Message(CallKind.CALL, ALICE.address, ALICE.address, ALICE.address, 0, b"", gas)
     return Frame(context, message, b"")
 
 
