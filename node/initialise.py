@@ -5,6 +5,7 @@ Owns which files a new home gets and with what content. Never overwrites a file 
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from node.config import NodeConfig, P2pSettings, dump_config
 from node.errors import HomeError
 from node.home import NodeHome, write_public
 from p2p.identity import create_identity, load_or_create_identity
+from vm.forks import ForkSchedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,9 @@ def write_genesis_and_config(home: NodeHome, genesis: Genesis, config: NodeConfi
     write_public(home.config, dump_config(config).encode())
 
 
-def initialise_dev_home(home: NodeHome, config: NodeConfig, timestamp: int) -> Genesis:
+def initialise_dev_home(
+    home: NodeHome, config: NodeConfig, timestamp: int, forks: ForkSchedule | None = None
+) -> Genesis:
     """A home for `start --dev`: one validator, ten funded accounts of the public mnemonic."""
     if home.genesis.exists():
         raise HomeError(f"{home.root} holds a node already")
@@ -79,6 +83,8 @@ def initialise_dev_home(home: NodeHome, config: NodeConfig, timestamp: int) -> G
     operator = dev_accounts()[0].address
     validator = GenesisValidator(identity.name, identity.public_key, 1, operator)
     genesis = dev_genesis([validator], timestamp=timestamp)
+    if forks is not None:
+        genesis = dataclasses.replace(genesis, forks=forks)
     write_genesis_and_config(home, genesis, config)
     return genesis
 

@@ -32,10 +32,12 @@ from genesis import (
 )
 from node.clock import wall_time_ms
 from node.config import ENVIRONMENT_PREFIX, LogSettings, NodeConfig, P2pSettings, RpcSettings, VmSettings
+from node.fork_option import USUAL_FORK, check_forks, forks_text, parse_forks
 from node.home import NodeHome
 from node.initialise import create_node_key, create_validator_key, write_genesis_and_config
 from node.rpc_client import RpcClient
 from p2p.identity import load_identity
+from vm.forks import ForkSchedule
 
 PORTS_PER_NODE = 10
 MAX_VALIDATORS = 16  # more processes than this on one machine only measure the machine
@@ -83,6 +85,7 @@ class LocalNetworkOptions:
     block_ms: int = 1000
     base_port: int = 8545
     cross_check: bool = False
+    forks: str = forks_text(ForkSchedule.constant(USUAL_FORK))  # as node.fork_option writes it
 
     def check(self) -> None:
         """Raises ValueError for what no command line admits, as after editing network.json by hand."""
@@ -96,6 +99,8 @@ class LocalNetworkOptions:
                 raise ValueError(f"{name} is {value!r}, must be a whole number in {least}..{most}")
         if type(self.cross_check) is not bool:
             raise ValueError(f"cross_check is {self.cross_check!r}, must be true or false")
+        if type(self.forks) is not str or check_forks(self.forks) != self.forks:
+            raise ValueError(f"forks is {self.forks!r}, must be as in prague,osaka@100")
 
 
 class LocalNetwork:
@@ -143,7 +148,7 @@ class LocalNetwork:
             peer_ids.append(create_node_key(home))
             operator = Address(operators[index % len(operators)])
             validators.append(GenesisValidator(identity.name, identity.public_key, VALIDATOR_POWER, operator))
-        genesis = local_genesis(validators, options.block_ms)
+        genesis = local_genesis(validators, options.block_ms, parse_forks(options.forks))
         for index, home in enumerate(homes):
             write_genesis_and_config(home, genesis, node_config(options, index, peer_ids, observers))
         self._file.write_text(json.dumps(dataclasses.asdict(options)))
@@ -361,10 +366,11 @@ def node_config(
     )
 
 
-def local_genesis(validators: list[GenesisValidator], block_ms: int) -> Genesis:
+def local_genesis(validators: list[GenesisValidator], block_ms: int, forks: ForkSchedule) -> Genesis:
     """The genesis of a local network: development chain id, ten funded accounts, a block every `block_ms`."""
     parameters = ConsensusParameters(block_interval_ms=block_ms, empty_block_interval_ms=0)
-    return dev_genesis(validators, timestamp=wall_time_ms() // 1000, parameters=parameters)
+    genesis = dev_genesis(validators, timestamp=wall_time_ms() // 1000, parameters=parameters)
+    return dataclasses.replace(genesis, forks=forks)
 
 
 def require_free_ports(options: LocalNetworkOptions) -> None:

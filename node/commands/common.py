@@ -22,6 +22,7 @@ from rich.table import Table
 from chain.errors import CallerError, InvariantViolation, NodeError
 from chain.types import Address, InvalidAddress, parse_address
 from node.errors import EnginesDisagree
+from node.fork_option import USUAL_FORK, check_forks
 from node.home import NodeHome, default_home
 from node.rpc_client import NodeUnreachable, RpcCallFailed, RpcClient
 
@@ -152,6 +153,23 @@ def rpc_option(function: F) -> F:
 def json_option(function: F) -> F:
     """`--json`, given to the command as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)
+
+
+def forks_option(function: F) -> F:
+    """`--forks`, given to the command in its usual text form, or None."""
+
+    def checked(_context: object, _option: object, value: str | None) -> str | None:
+        try:
+            return None if value is None else check_forks(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+
+    return click.option(
+        "--forks",
+        callback=checked,
+        metavar="NAME[@BLOCK],…",
+        help=f"Rule sets of a new chain, as in osaka or prague,osaka@100 [default: {USUAL_FORK.name.lower()}].",
+    )(function)
 
 
 def show(record: Mapping[str, Any], as_json: bool) -> None:

@@ -11,8 +11,9 @@ import click
 from genesis import AUR, DEV_CHAIN_IDS, DEV_MNEMONIC, dev_accounts
 from node.chain_start import read_chain
 from node.clock import wall_time_ms
-from node.commands.common import CommandFailed, home_option, json_option, show
+from node.commands.common import CommandFailed, forks_option, home_option, json_option, show
 from node.config import NodeConfig, RpcSettings, load_config
+from node.fork_option import parse_forks
 from node.home import NodeHome
 from node.initialise import (
     create_validator_key,
@@ -54,6 +55,7 @@ def _checked_peers(_context: object, _option: object, values: tuple[str, ...]) -
     callback=_checked_peers,
     help="Node to connect to, as /ip4/10.0.0.1/tcp/26656/p2p/12D3Koo…; may be given several times.",
 )
+@forks_option
 @json_option
 def init(
     home: NodeHome,
@@ -61,6 +63,7 @@ def init(
     genesis_path: Path | None,
     validator_name: str | None,
     peers: tuple[str, ...],
+    forks: str | None,
     as_json: bool,
 ) -> None:
     """Make a node's folder.
@@ -70,8 +73,11 @@ def init(
     """
     if dev and (genesis_path or validator_name or peers):
         raise CommandFailed("--dev makes its own genesis and validator; leave the other options out")
+    if forks is not None and not dev:
+        raise CommandFailed("--forks goes with --dev: other chains have their rule sets in the genesis file")
     if dev:
-        made = initialise_dev_home(home, NodeConfig(), wall_time_ms() // 1000)
+        schedule = None if forks is None else parse_forks(forks)
+        made = initialise_dev_home(home, NodeConfig(), wall_time_ms() // 1000, schedule)
         show(
             {
                 "home": str(home.root),

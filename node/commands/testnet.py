@@ -16,7 +16,7 @@ import click
 
 from genesis import AUR, DEV_CHAIN_IDS, DEV_MNEMONIC, dev_accounts
 from node.chain_start import read_chain
-from node.commands.common import CommandFailed, json_option, show_rows
+from node.commands.common import CommandFailed, forks_option, json_option, show_rows
 from node.local_network import (
     MAX_BASE_PORT,
     MAX_BLOCK_MS,
@@ -64,6 +64,7 @@ def testnet(context: click.Context, home: Path) -> None:
     default=None,
     help="Every node executes every block with both engines, and stops where they differ.",
 )
+@forks_option
 @click.option("--fresh", is_flag=True, help="Throw an existing network away, with its chain.")
 @click.option("--detach", is_flag=True, help="Return when all nodes are up; stop them with: testnet down.")
 @pass_network
@@ -73,6 +74,7 @@ def up(
     block_ms: int | None,
     base_port: int | None,
     cross_check: bool | None,
+    forks: str | None,
     fresh: bool,
     detach: bool,
 ) -> None:
@@ -82,6 +84,7 @@ def up(
         "block_ms": block_ms,
         "base_port": base_port,
         "cross_check": cross_check,
+        "forks": forks,
     }
     chosen: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     if fresh:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chain.secp256k1 import PrivateKey
@@ -15,6 +15,7 @@ from node.application import ChainApplication
 from node.chain_start import open_store, read_chain
 from node.config import MempoolSettings, ProductionSettings
 from node.engines import NATIVE_ONLY, EngineChoice
+from node.fork_option import parse_forks
 from node.journal import TransactionJournal
 from node.pool import TransactionPool
 
@@ -45,12 +46,13 @@ class HandDrivenChain:
     clock: Clock = field(default_factory=Clock)
     journal: bool = False
     engines: EngineChoice = NATIVE_ONLY
+    forks: str = "prague"
 
     def __post_init__(self) -> None:
         path = self.folder / "genesis.json"
         validator = GenesisValidator("one", VALIDATOR.public_key, 1, OPERATOR)
         genesis = dev_genesis([validator], timestamp=GENESIS_TIME, parameters=self.parameters)
-        path.write_bytes(dump_genesis(genesis))
+        path.write_bytes(dump_genesis(replace(genesis, forks=parse_forks(self.forks))))
         chain = read_chain(path)
         self.constants = chain.constants
         self.store = open_store(self.folder / "chain", chain)
