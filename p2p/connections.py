@@ -20,6 +20,7 @@ from p2p.network import Direction, PeerConnection, PeerId
 from p2p.network_config import NetworkConfig
 from p2p.peer_book import PeerBook
 from p2p.peer_score import PeerScores
+from p2p.refusals import RefusalNotes
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ _SECOND_DIALLER_DELAY_S = 0.25
 """The side with the larger id dials a moment later, so that most pairs dial once."""
 
 _JITTER = 0.2
+NOT_ALLOWED = "not_allowed"
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class ConnectionKeeper:
         self._count = count
         self._on_change = on_change
         self._scores = PeerScores(config.penalties)
+        self._refusal_notes = RefusalNotes()
         self._listed: dict[PeerId, list[PeerAddress]] = {}
         for address in config.listed_peers():
             if address.peer_id is not None and address.peer_id != me:
@@ -87,7 +90,13 @@ class ConnectionKeeper:
         if reason is not None:
             self._count(f"connection_refused_{reason}")
             logger.debug("peer %s refused: %s", peer, reason)
+            if reason == NOT_ALLOWED and dialled_from is not None:
+                self._tell_refusal(peer, dialled_from)
         return reason is None
+
+    def _tell_refusal(self, peer: ID, dialled_from: str) -> None:
+        if self._refusal_notes.is_news(peer.to_bytes(), trio.current_time()):
+            logger.warning("peer_refused: %s from %s is not on the list of allowed peers", peer, dialled_from)
 
     def _lack_of_room(self, peer: PeerId, dialled_from: str) -> str | None:
         """Strangers take neither the places of listed peers nor all places from one address."""
@@ -107,7 +116,7 @@ class ConnectionKeeper:
         if peer == self._me:
             return "self"
         if self._allowed is not None and peer not in self._allowed:
-            return "not_allowed"
+            return NOT_ALLOWED
         if self._scores.is_banned(peer, trio.current_time()):
             return "banned"
         return None

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from p2p.multiaddress import peer_id_text
 from p2p.peer_book import PeerBook
 from p2p.peer_score import PenaltyPolicy
 from tests.p2p.p2p_tools import (
@@ -87,12 +88,18 @@ async def test_peers_that_dial_each_other_at_once_keep_one_connection() -> None:
             assert await gossip.receive() == (b.me, b"y")
 
 
-async def test_only_listed_peers_are_admitted_and_the_list_can_change() -> None:
+async def test_only_listed_peers_are_admitted_and_the_list_can_change(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     stranger = identity(3).peer_id
     async with node(1) as known, node(2, known, only_listed_peers=True) as guarded, node(3, guarded) as other:
         await meet(known, guarded)
         await eventually(lambda: guarded.counters().get("connection_refused_not_allowed", 0) >= 2)
         assert not knows(guarded, other)
+        told = [record.getMessage() for record in caplog.records if "peer_refused" in record.getMessage()]
+        assert told == [
+            f"peer_refused: {peer_id_text(stranger)} from 127.0.0.1 is not on the list of allowed peers"
+        ]
         guarded.allow_only(frozenset({known.me, stranger}))
         await meet(guarded, other)
         guarded.allow_only(frozenset({stranger}))
