@@ -24,6 +24,7 @@ from node.errors import ConfigError
 from p2p.multiaddress import parse_address, parse_peer_id
 
 ENVIRONMENT_PREFIX = "AURIGRAPH_"
+LOOKS_LIKE_A_SETTING = 0.8  # similarity of names, see difflib: one or two letters of ten may differ
 MAX_CONFIG_BYTES = 1 << 20  # a config file is a page of text; more is a mistake
 
 
@@ -163,15 +164,24 @@ def dump_config(config: NodeConfig) -> str:
 
 
 def _check_variables(sections: Mapping[str, type[Any]], environment: Mapping[str, str]) -> None:
-    """Refuses AURIGRAPH_RPC_PROT: a setting that is silently left out is found too late."""
+    """Refuses AURIGRAPH_RPC_PROT and AURIGRAPH_RCP_PORT: a setting that is silently left out is found too late.
+
+    Other programs of the project have variables of their own: outside of the sections only what looks like a setting
+    is refused.
+    """
     known = {
         f"{ENVIRONMENT_PREFIX}{name.upper()}_{f.name.upper()}": f
         for name, section in sections.items()
         for f in dataclasses.fields(section)
     }
     prefixes = tuple(f"{ENVIRONMENT_PREFIX}{name.upper()}_" for name in sections)
+    endings = [name.removeprefix(ENVIRONMENT_PREFIX) for name in known]
     for variable in environment:
-        if variable.startswith(prefixes) and variable not in known:
+        if variable in known or not variable.startswith(ENVIRONMENT_PREFIX):
+            continue
+        ending = variable.removeprefix(ENVIRONMENT_PREFIX)
+        close = difflib.get_close_matches(ending, endings, n=1, cutoff=LOOKS_LIKE_A_SETTING)
+        if close or variable.startswith(prefixes):
             raise ConfigError(f"unknown environment variable {variable}{_suggestion(variable, known)}")
 
 

@@ -101,13 +101,42 @@ def test_a_wrong_file_is_refused_with_the_place(tmp_path: Path, text: str, words
 def test_an_unknown_variable_of_a_section_is_refused_and_others_are_not_ours(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="AURIGRAPH_RPC_PROT; did you mean AURIGRAPH_RPC_PORT"):
         _load(tmp_path, "", {"AURIGRAPH_RPC_PROT": "1"})
-    others = {
-        "AURIGRAPH_RPC": "http://x",
-        "AURIGRAPH_HOME": "/x",
-        "AURIGRAPH_TESTNET_HOME": "/y",
-        "RPC_PORT": "1",
-    }
-    assert _load(tmp_path, "", others) == NodeConfig()
+    others = (
+        "AURIGRAPH_RPC",
+        "AURIGRAPH_HOME",
+        "AURIGRAPH_TESTNET_HOME",
+        "AURIGRAPH_PASSWORD_FILE",
+        "AURIGRAPH_VENV",
+    )
+    tests = (
+        "AURIGRAPH_VECTORS",
+        "AURIGRAPH_STATE_TESTS_SAMPLE",
+        "AURIGRAPH_STATE_TESTS_SEED",
+        "AURIGRAPH_EELS_CASES",
+    )
+    assert _load(tmp_path, "", dict.fromkeys((*others, *tests, "RPC_PORT", "RCP_PORT"), "1")) == NodeConfig()
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("AURIGRAPH_RCP_PORT", "AURIGRAPH_RPC_PORT"),
+        ("AURIGRAPH_RPCPORT", "AURIGRAPH_RPC_PORT"),
+        ("AURIGRAPH_P2_LISTEN", "AURIGRAPH_P2P_LISTEN"),
+        ("AURIGRAPH_EVM_CROSS_CHECK", "AURIGRAPH_VM_CROSS_CHECK"),
+        ("AURIGRAPH_LOGS_LEVEL", "AURIGRAPH_LOG_LEVEL"),
+    ],
+)
+def test_a_variable_with_a_mistyped_section_is_refused_too(tmp_path: Path, variable: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=f"{variable}; did you mean {meant}"):
+        _load(tmp_path, "", {variable: "1"})
+
+
+def test_the_engine_is_a_setting(tmp_path: Path) -> None:
+    config = _load(tmp_path, '[vm]\nevm_engine = "py-evm"\n', {"AURIGRAPH_VM_CROSS_CHECK": "true"})
+    assert (config.vm.evm_engine, config.vm.cross_check, config.vm.compile) == ("py-evm", True, True)
+    with pytest.raises(ConfigError, match=r"vm\.evm_engine must be one of native, py-evm, got 'geth'"):
+        _load(tmp_path, '[vm]\nevm_engine = "geth"\n')
 
 
 def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
