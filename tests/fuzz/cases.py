@@ -26,7 +26,7 @@ DELEGATIONS = {
     address(0xDE4E): EMPTY,
 }
 CHEAP_PRECOMPILES = (1, 2, 3, 4, 5, 6, 9, 0x100)
-FULL_GAS = 150_000
+FULL_GAS = 100_000
 EXCESS_BLOB_GAS = 20_000_000
 BLOB_HASHES = (Hash32(b"\x01" * 32), Hash32(b"\x02" * 32))
 FIXTURES = (
@@ -105,7 +105,7 @@ def random_case(seed: int, fork: Fork) -> Case:
         balances=tuple([rng.choice([0, 0, 50, 10**7]) for _ in CONTRACTS]),
         data=_random_data(rng),
         value=rng.choice([0, 0, 4]),
-        gas=FULL_GAS if rng.random() < 0.8 else rng.choice([30_000, 400_000]),
+        gas=FULL_GAS if rng.random() < 0.8 else rng.choice([30_000, 30_000, 30_000, 400_000]),
         is_static=rng.random() < 0.03,
         is_creation=rng.random() < 0.05,
     )

@@ -9,11 +9,13 @@ from random import Random
 from tests.fuzz.cases import Case
 from tests.fuzz.engines import ENGINES, Listener, Result, Runner, differs_from_pure, is_for_pure_pyevm, run
 from vm.evm.engine import NativeEngine
+from vm.evm.instructions.storage import STIPEND_GUARD
 
 REFERENCE = "steps"
 PURE = "pure py-evm"
 SHRINK_RUNS = 3_000
 OUT_OF_GAS = "out of gas"
+LEARNING = ("interpreter", "heated")  # what they have seen before changes how they run it again
 ALL_NAMES = (*ENGINES, PURE)
 
 
@@ -34,7 +36,7 @@ class Effort:
     """How many gas limits each case gets: `limits` random ones among those where something ends, and from time to
     time (share `starved`) all of them, if they are not more than `most_limits`. slow_limits: for py-evm."""
 
-    limits: int = 3
+    limits: int = 2
     starved: float = 0.02
     most_limits: int = 400
     slow_limits: int = 1
@@ -58,20 +60,28 @@ def compare(expected: Result, got: Result) -> str | None:
     return "\n".join(lines) or None
 
 
-def gas_limits(case: Case) -> list[int]:
-    """Limits at which some frame has nothing left, one too little or one too much for some instruction."""
+def gas_limits(case: Case) -> tuple[list[int], list[int]]:
+    """Limits at which some frame has nothing left, one too little or one too much for some instruction; and limits
+    at which an SSTORE has just enough left, or not (EIP-2200)."""
     listener = Listener()
     run(case, NativeEngine(), listener)
     used = {case.gas - left for left in listener.gas_seen}
-    return sorted({max(0, amount + step) for amount in used for step in (-1, 0, 1)})
+    guarded = {case.gas - left + STIPEND_GUARD for left in listener.guarded}
+    ends, guards = [
+        sorted({max(0, amount + step) for amount in amounts for step in (-1, 0, 1)})
+        for amounts in (used, guarded)
+    ]
+    return ends, guards
 
 
 def chosen_limits(case: Case, effort: Effort) -> tuple[list[int], list[int]]:
     """Limits for all engines, and those of them for the slow one. The case's own comes first and last."""
     rng = Random(f"limits {case.seed}")
-    limits = gas_limits(case)
+    limits, guards = gas_limits(case)
     if len(limits) > effort.most_limits or rng.random() >= effort.starved:
-        limits = sorted(rng.sample(limits, min(effort.limits, len(limits))))
+        limits = rng.sample(limits, min(effort.limits, len(limits)))
+        guards = rng.sample(guards, min((effort.limits + 2) // 3, len(guards)))
+    limits = sorted({*limits, *guards})
     # Running the same again shows what an engine has compiled meanwhile.
     return [case.gas, *limits, case.gas], [
         case.gas,
@@ -89,7 +99,8 @@ def check(case: Case, names: Sequence[str], effort: Effort) -> Difference | None
         if name in (REFERENCE, PURE):
             continue
         runner = ENGINES[name]()
-        for limit in few if name == "py-evm" else limits:
+        wanted = limits if name in LEARNING else list(dict.fromkeys(limits))
+        for limit in few if name == "py-evm" else wanted:
             at_limit = replace(case, gas=limit)
             text = _compared(results[limit], runner, at_limit, name)
             if text is not None:
@@ -119,7 +130,7 @@ def difference_of(case: Case, name: str) -> str | None:
     if name == PURE:
         return differs_from_pure(case, expected) if is_for_pure_pyevm(case) else None
     runner = ENGINES[name]()
-    for _ in range(1 if name in ("py-evm", "blocks", "compiled") else 12):
+    for _ in range(12 if name in LEARNING else 1):
         text = _compared(expected, runner, case, name)
         if text is not None:
             return text

@@ -63,6 +63,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.gas_seen: set[int] = set()
+        self.guarded: set[int] = set()  # the same before each SSTORE, which looks at what is left (EIP-2200)
         self.steps = 0
         self._frames: list[Frame] = []
 
@@ -76,6 +77,8 @@ class Listener:
         left = frame.gas + sum([waiting.gas for waiting in self._frames])
         self._frames.append(frame)
         self.gas_seen.add(left)
+        if instruction.name == "SSTORE":
+            self.guarded.add(left)
 
     def fault(self, frame: Frame, position: int, instruction: Instruction, error: str) -> None: ...
 

@@ -35,9 +35,11 @@ class MemoryStatements(Words):
         """Words written and read at places beside each other, all fixed or nearly so; what was read is kept."""
         rng = self.rng
         around = rng.choice([32, 64, 96])
+        distances = [-33, -32, -31, -30, -2, -1, 1, 2, 30, 31, 32, 33]
+        places = [around, *[max(0, around + rng.choice(distances)) for _ in range(2)]]
         self.push(0)
         for _ in range(rng.randint(3, 8)):
-            place = max(0, around + rng.choice([-33, -32, -31, -30, -2, -1, 0, 0, 1, 2, 30, 31, 32, 33]))
+            place = rng.choice(places)
             kind = rng.randrange(10)
             if kind < 4:
                 self.op(*(["MSIZE", "NOT"] if kind else ["PC", "GAS", "MUL"]))
