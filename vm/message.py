@@ -31,6 +31,7 @@ class CallKind(IntEnum):
 
 
 _SHORT_BYTES = 256
+_BYTES_COPIED_PER_READ = 1_024  # a short read takes as long as copying this much
 
 
 @final
@@ -38,15 +39,18 @@ class CallData:
     """Call data that stays in the memory of the calling frame, which stands still during the call.
 
     A slice is a copy. To copy all of it for each call would be a gift: no instruction charges for it, so a warm
-    call of 100 gas with two megabytes of input cost a millisecond, and a block of them minutes.
+    call of 100 gas with two megabytes of input cost a millisecond, and a block of them minutes. Who reads word after
+    word has paid for a copy in the end, and is faster with one: `is_worth_a_copy`. It is as large as the part of the
+    caller's memory, which was paid for.
     """
 
-    __slots__ = ("_memory", "_size", "_start")
+    __slots__ = ("_memory", "_read_bytes", "_size", "_start")
 
     def __init__(self, memory: bytearray, start: int, size: int) -> None:
         self._memory = memory
         self._start = start
         self._size = size
+        self._read_bytes = 0
 
     def __len__(self) -> int:
         return self._size
@@ -62,16 +66,23 @@ class CallData:
             return b""
         offset = self._start
         if stop - start <= _SHORT_BYTES:
+            self._read_bytes += _BYTES_COPIED_PER_READ
             return bytes(self._memory[offset + start : offset + stop])
         return bytes(memoryview(self._memory)[offset + start : offset + stop])  # copied once, not twice
 
     def word(self, start: int) -> int:
         """The 32 bytes at `start` (>= 0) as a number; zeros behind the end. An instruction of 3 gas waits for it."""
+        self._read_bytes += _BYTES_COPIED_PER_READ
         left = self._size - start
         at = self._start + start
         if left >= 32:
             return int.from_bytes(self._memory[at : at + 32])
         return int.from_bytes(self._memory[at : at + left]) << 8 * (32 - left) if left > 0 else 0
+
+    @property
+    def is_worth_a_copy(self) -> bool:
+        """Whether so many short reads happened that copying all of it would have taken less time."""
+        return self._read_bytes > self._size
 
 
 class Status(IntEnum):

@@ -98,8 +98,10 @@ AHEAD: Final = 4  # GAS, SSTORE: told what is charged ahead
 JUMPI: Final = 5
 JUMP: Final = 6
 CUT: Final = 7
-END: Final = 8
-REVERT: Final = 9
+POP: Final = 8  # this and DUP are PLAIN to the decoder
+DUP: Final = 9
+END: Final = 10
+REVERT: Final = 11
 
 Step: TypeAlias = tuple[int, int, int, int, Handler, int]
 """gas, fewest and most stack items before it, kind, handler, operand (for PUSH the number of bytes in the code)."""
@@ -123,7 +125,7 @@ class Program:
         self.steps: tuple[Step, ...] = tuple([_step(instruction) for instruction in instructions])
         self.parts: tuple[Part, ...] = tuple(
             [
-                (kind, gas, need, STACK_LIMIT - limit, (handler, operand))
+                (PLAIN if kind in (POP, DUP) else kind, gas, need, STACK_LIMIT - limit, (handler, operand))
                 for gas, need, limit, kind, handler, operand in self.steps
             ]
         )
@@ -153,7 +155,7 @@ def _operand(instruction: Instruction) -> int:
     return instruction.immediate
 
 
-_SPECIAL = {0x55: AHEAD, 0x58: POSITION, 0x5A: AHEAD}  # SSTORE, PC, GAS
+_SPECIAL = {0x50: POP, 0x55: AHEAD, 0x58: POSITION, 0x5A: AHEAD}  # POP, SSTORE, PC, GAS
 _KINDS = {
     Flow.NEXT: PLAIN,
     Flow.CUT: CUT,
@@ -169,6 +171,8 @@ _KINDS = {
 def _kind(instruction: Instruction) -> int:
     if instruction.immediate:
         return PUSH
+    if _DUP1 <= instruction.opcode < _SWAP1:
+        return DUP
     return _SPECIAL.get(instruction.opcode) or _KINDS[instruction.flow]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from vm.evm.blocks import (
     CUT,
+    DUP,
     END,
     ENDED_REVERT,
     ENDED_SUCCESS,
@@ -18,6 +19,7 @@ from vm.evm.blocks import (
     JUMPDEST,
     JUMPI,
     PLAIN,
+    POP,
     POSITION,
     PUSH,
     REVERT,
@@ -74,18 +76,21 @@ def run_steps(frame: Frame, code: Code, position: int) -> int:
                 from_bytes(raw[position:end]) if end <= size else pushed_word(raw, position, operand)
             )
             position = end
+        elif kind == POP:
+            stack.pop()
+        elif kind == DUP:
+            stack.append(stack[operand])
         elif kind == JUMPI:
             destination = stack.pop()
             return checked_jump(code, destination) if stack.pop() else position
         elif kind == JUMP:
             return checked_jump(code, stack.pop())
-        elif kind == CUT:
-            handler(frame, stack, operand)
-            return position
         elif kind == POSITION:
             stack.append(position - 1)
         else:
             handler(frame, stack, operand)
+            if kind == CUT:
+                return position
             if kind >= END:
                 return ENDED_REVERT if kind == REVERT else ENDED_SUCCESS
 

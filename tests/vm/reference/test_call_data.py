@@ -28,6 +28,35 @@ def test_a_window_slices_as_bytes_do(start: int, size: int, first: int, last: in
     memory.extend(b"grown")  # nothing keeps hold of the memory
 
 
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 100) | st.integers(0, 2**256))
+def test_a_window_reads_words_as_bytes_do(start: int, size: int, at: int) -> None:
+    memory = bytearray(range(128))
+    copy = bytes(memory[start : start + size])
+    word = copy[at : at + 32]
+    assert CallData(memory, start, size).word(at) == int.from_bytes(word + bytes(32 - len(word)))
+
+
+def test_a_window_is_worth_a_copy_when_it_is_read_again_and_again() -> None:
+    window = CallData(bytearray(100_000), 0, 100_000)
+    reads = 0
+    while not window.is_worth_a_copy:
+        window.word(reads)
+        assert len(window[5:10]) == 5
+        reads += 2
+    assert 50 < reads < 150
+    long_read = CallData(bytearray(100_000), 0, 100_000)
+    assert len(long_read[:]) == 100_000
+    assert not long_read.is_worth_a_copy
+
+
+@pytest.mark.parametrize("reads", [1, 20])
+def test_what_the_callee_reads_is_the_same_before_and_after_the_copy(reads: int) -> None:
+    read = assemble(SIZE - 32, "CALLDATALOAD", "ADD", 32, SIZE - 32, 0, "CALLDATACOPY", 0, "MLOAD", "ADD")
+    code = assemble(0) + read * reads + assemble(0, "MSTORE", 32, 0, "RETURN")
+    accounts = funded().add(CALLER, code=forwarding(SIZE)).add(CALLEE, code=code)
+    assert word(call(accounts.world, CALLER)) == 2 * reads * MARK
+
+
 def forwarding(size: int, to: int = 0xC0DF) -> bytes:
     """Writes MARK as the last word of its input, passes it on, and returns the word that comes back."""
     return assemble(

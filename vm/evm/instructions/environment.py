@@ -41,6 +41,8 @@ def calldataload(frame: Frame, stack: list[int], _operand: int) -> None:
     given = frame.input
     if type(given) is CallData:
         stack[-1] = given.word(start)
+        if given.is_worth_a_copy:
+            frame.input = given[:]
     elif start < len(given):
         word = given[start : start + 32]
         stack[-1] = _number(word) if len(word) == 32 else _number(word) << 8 * (32 - len(word))

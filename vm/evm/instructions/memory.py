@@ -10,6 +10,7 @@ from __future__ import annotations
 from chain.keccak import keccak256
 from vm.evm.frame import ExceptionalHalt, Frame, OutOfGas
 from vm.gas import KECCAK_WORD
+from vm.message import CallData
 
 COPY_WORD = 3
 RETURN_DATA_OUT_OF_BOUNDS = "return data out of bounds"
@@ -77,7 +78,10 @@ def calldatacopy(frame: Frame, stack: list[int], _operand: int) -> None:
     target, source, size = stack.pop(), stack.pop(), stack.pop()
     if size:
         _charge_copy(frame, target, size)
-        _write(frame, target, size, frame.input[source : source + size])
+        given = frame.input
+        _write(frame, target, size, given[source : source + size])
+        if type(given) is CallData and given.is_worth_a_copy:
+            frame.input = given[:]
 
 
 def codecopy(frame: Frame, stack: list[int], _operand: int) -> None:
