@@ -10,7 +10,6 @@ EIP-2681, EIP-3541, EIP-3860, EIP-7702.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 from chain.errors import InvariantViolation
 from chain.keccak import keccak256
@@ -180,15 +179,10 @@ def touch(context: ExecutionContext, address: Address) -> None:
 
 def _run_precompile(precompile: Precompile, message: Message) -> Outcome:
     given, reach = message.input, precompile.reach
-    if reach is None:
-        # The price depends on the length only, and is settled before anything is copied.
-        gas = precompile.gas(cast(bytes, given))
-        payload = b"" if gas > message.gas else given[:]
-    else:
-        payload = given[: reach(given[:HEAD_BYTES])]
-        gas = precompile.gas(payload)
+    gas = precompile.gas(given)
     if gas > message.gas:
-        return Outcome(Status.FAILURE, 0, error=OUT_OF_GAS)
+        return Outcome(Status.FAILURE, 0, error=OUT_OF_GAS)  # nothing was copied, because nothing was paid
+    payload = given[:] if reach is None else given[: reach(given[:HEAD_BYTES])]
     try:
         output = precompile.run(payload)
     except PrecompileFailure as failure:

@@ -171,3 +171,13 @@ def test_the_beneficiary_is_cold_before_shanghai() -> None:
         accounts: Accounts = funded().add(CONTRACT, nonce=1, code=code.replace(b"\x5f", b"\x3d"))
         used[fork] = apply_transaction(accounts.world, under(fork), legacy(to=CONTRACT)).gas_used
     assert used[Fork.PARIS] - used[Fork.SHANGHAI] == 2_500
+
+
+@pytest.mark.parametrize(("fork", "price"), [(Fork.BYZANTIUM, 0), (Fork.BERLIN, 200), (Fork.OSAKA, 16 * 255)])
+def test_the_exponent_of_nothing_has_its_price_since_osaka(fork: Fork, price: int) -> None:
+    """EIP-7883: a short base and modulus count as 32 bytes even if they are empty."""
+    numbers = b"".join(length.to_bytes(32, "big") for length in (0, 32, 0))
+    data = numbers + b"\xff" * 32
+    recovered = legacy(to=address(0x05), data=data, gas_limit=100_000)
+    result = apply_transaction(funded().world, under(fork), recovered)
+    assert result.gas_used - intrinsic_gas(recovered.transaction, fork)[0] == price

@@ -10,13 +10,13 @@ from typing import Final
 
 import blake2b  # type: ignore[import-untyped]
 
-from vm.precompiles.interface import Precompile, PrecompileFailure, fixed_reach, guarded
+from vm.precompiles.interface import Payload, Precompile, PrecompileFailure, fixed_reach, guarded
 
 INPUT_BYTES: Final = 213
 _FINAL_FLAG_OFFSET: Final = 212
 
 
-def blake2f_gas(payload: bytes) -> int:
+def blake2f_gas(payload: Payload) -> int:
     """The number of rounds; 0 for input that `blake2f` refuses for its length."""
     return int.from_bytes(payload[:4], "big") if len(payload) == INPUT_BYTES else 0
 

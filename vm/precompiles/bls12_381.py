@@ -12,7 +12,7 @@ from typing import Final
 
 from py_arkworks_bls12381 import GT, G1Point, G2Point, Scalar
 
-from vm.precompiles.interface import Precompile, PrecompileFailure, fixed_price, fixed_reach, guarded
+from vm.precompiles.interface import Payload, Precompile, PrecompileFailure, fixed_price, fixed_reach, guarded
 from vm.precompiles.msm_discounts import G1_DISCOUNTS, G1_MAX_DISCOUNT, G2_DISCOUNTS, G2_MAX_DISCOUNT
 
 G1_ADD_GAS: Final = 375
@@ -79,7 +79,7 @@ def g2_msm(payload: bytes) -> bytes:
     return _pad(G2Point.multiexp_unchecked(points, scalars).to_xy_bytes_be())
 
 
-def pairing_gas(payload: bytes) -> int:
+def pairing_gas(payload: Payload) -> int:
     return PAIRING_BASE_GAS + PAIRING_GAS_PER_PAIR * (len(payload) // PAIR_BYTES)
 
 
@@ -119,10 +119,10 @@ def map_fp2_to_g2(payload: bytes) -> bytes:
 
 def msm_gas(
     term_bytes: int, price: int, discounts: Sequence[int], max_discount: int
-) -> Callable[[bytes], int]:
+) -> Callable[[Payload], int]:
     """The price of k terms: k * price * discount(k) / 1000; 0 for none."""
 
-    def gas(payload: bytes) -> int:
+    def gas(payload: Payload) -> int:
         terms = len(payload) // term_bytes
         if terms == 0:
             return 0

@@ -15,7 +15,7 @@ from typing import Final
 import gmpy2  # type: ignore[import-untyped]
 from zksnake._algebra import ec_bn254  # type: ignore[import-untyped]
 
-from vm.precompiles.interface import Precompile, PrecompileFailure, fixed_price, fixed_reach, guarded
+from vm.precompiles.interface import Payload, Precompile, PrecompileFailure, fixed_price, fixed_reach, guarded
 
 FIELD_MODULUS: Final = 0x30644E72E131A029B85045B68181585D97816A916871CA8D3C208C16D87CFD47
 CURVE_ORDER: Final = 0x30644E72E131A029B85045B68181585D2833E84879B9709143E1F593F0000001
@@ -76,12 +76,12 @@ def multiply(payload: bytes) -> bytes:
     return _write_g1((product.x, product.y))
 
 
-def pairing_gas_byzantium(payload: bytes) -> int:
+def pairing_gas_byzantium(payload: Payload) -> int:
     """EIP-197, before EIP-1108."""
     return 100_000 + 80_000 * (len(payload) // PAIR_BYTES)
 
 
-def pairing_gas(payload: bytes) -> int:
+def pairing_gas(payload: Payload) -> int:
     return PAIRING_BASE_GAS + PAIRING_GAS_PER_PAIR * (len(payload) // PAIR_BYTES)
 
 

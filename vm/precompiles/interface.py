@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from chain.errors import CallerError, NodeError
 
@@ -17,6 +17,14 @@ WORD_BYTES: Final = 32
 
 HEAD_BYTES: Final = 96
 """What `Precompile.reach` gets to see: the three lengths of modexp."""
+
+
+class Payload(Protocol):
+    """Input that may still lie in the memory of the caller: only what is sliced is copied."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> bytes: ...
 
 
 class PrecompileFailure(CallerError):
@@ -28,16 +36,16 @@ class Precompile:
     """A pure function with a price.
 
     name: for traces and messages.
-    gas(payload): the price in gas, whatever the input; never raises, never allocates more than the input,
-    and reads nothing but its length where `reach` is None.
+    gas(payload): the price in gas, whatever the input; never raises, and slices no more than a few words: nobody
+    has paid yet, so that a longer copy would be a gift.
     run(payload): the output bytes. Call it only after `gas(payload)` was paid, since the price bounds the work.
     Raises PrecompileFailure, and nothing else that a caller can cause.
-    reach(head): how many bytes of the input can matter, by its first HEAD_BYTES bytes; the call path hands over no
-    more. None where the price grows with the input: everywhere else the caller chooses how much it costs to copy.
+    reach(head): how many bytes of the input can matter to `run`, by its first HEAD_BYTES bytes; the call path hands
+    over no more. None where the price grows with the input: elsewhere the caller chooses how much there is to copy.
     """
 
     name: str
-    gas: Callable[[bytes], int]
+    gas: Callable[[Payload], int]
     run: Callable[[bytes], bytes]
     reach: Callable[[bytes], int] | None = None
 
@@ -51,19 +59,19 @@ def fixed_reach(size: int) -> Callable[[bytes], int]:
     return reach
 
 
-def fixed_price(gas: int) -> Callable[[bytes], int]:
+def fixed_price(gas: int) -> Callable[[Payload], int]:
     """A price that the input does not change."""
 
-    def price(_payload: bytes) -> int:
+    def price(_payload: Payload) -> int:
         return gas
 
     return price
 
 
-def price_per_word(base: int, per_word: int) -> Callable[[bytes], int]:
+def price_per_word(base: int, per_word: int) -> Callable[[Payload], int]:
     """A price of `base` and `per_word` for each begun word of 32 bytes (yellow paper appendix E)."""
 
-    def price(payload: bytes) -> int:
+    def price(payload: Payload) -> int:
         return base + per_word * ((len(payload) + WORD_BYTES - 1) // WORD_BYTES)
 
     return price

@@ -11,7 +11,7 @@ from typing import Final
 
 import gmpy2  # type: ignore[import-untyped]
 
-from vm.precompiles.interface import Precompile, PrecompileFailure, guarded
+from vm.precompiles.interface import Payload, Precompile, PrecompileFailure, guarded
 
 HEADER_BYTES: Final = 96
 MIN_GAS: Final = 200
@@ -26,7 +26,7 @@ MAX_OPERAND_BYTES: Final = 1 << 27
 length is an exponent to one byte of modulus; it costs 358 million gas, several times what a block holds."""
 
 
-def modexp_gas_byzantium(payload: bytes) -> int:
+def modexp_gas_byzantium(payload: Payload) -> int:
     """EIP-198: complexity of the longer of base and modulus * exponent bits / 20."""
     size, iterations = _size_and_iterations(payload, bits_per_long_byte=8)
     return _complexity_byzantium(size) * max(iterations, 1) // 20
@@ -40,14 +40,14 @@ def _complexity_byzantium(size: int) -> int:
     return size * size // 16 + 480 * size - 199_680
 
 
-def modexp_gas(payload: bytes) -> int:
+def modexp_gas(payload: Payload) -> int:
     """EIP-2565: (words of the longer of base and modulus) ** 2 * exponent bits / 3, at least 200."""
     size, iterations = _size_and_iterations(payload, bits_per_long_byte=8)
     words = (size + 7) // 8
     return max(MIN_GAS, words * words * max(iterations, 1) // GAS_DIVISOR)
 
 
-def modexp_gas_osaka(payload: bytes) -> int:
+def modexp_gas_osaka(payload: Payload) -> int:
     """EIP-7883: as EIP-2565 without the division, double for operands above 32 bytes, at least 500."""
     size, iterations = _size_and_iterations(payload, bits_per_long_byte=16)
     words = (size + 7) // 8
@@ -55,7 +55,7 @@ def modexp_gas_osaka(payload: bytes) -> int:
     return max(MIN_GAS_OSAKA, complexity * max(iterations, 1))
 
 
-def _size_and_iterations(payload: bytes, *, bits_per_long_byte: int) -> tuple[int, int]:
+def _size_and_iterations(payload: Payload, *, bits_per_long_byte: int) -> tuple[int, int]:
     """(bytes of the longer of base and modulus, bits of the exponent below its highest).
 
     bits_per_long_byte: how much each byte of the exponent behind the first 32 counts.
@@ -70,7 +70,8 @@ def _size_and_iterations(payload: bytes, *, bits_per_long_byte: int) -> tuple[in
 
 def modexp_reach(head: bytes) -> int:
     """The header and the three operands. A long operand has its price: squared for base and modulus, linear for
-    the exponent; unless base and modulus are empty, when no exponent matters."""
+    the exponent; unless base and modulus are empty, when no exponent matters to the result (to the price it does,
+    since EIP-7883)."""
     base_length, exponent_length, modulus_length = _lengths(head)
     if base_length == modulus_length == 0:
         return HEADER_BYTES
@@ -97,7 +98,7 @@ def modexp(payload: bytes) -> bytes:
     return int(gmpy2.powmod(base, exponent, modulus)).to_bytes(modulus_length, "big")
 
 
-def _lengths(payload: bytes) -> tuple[int, int, int]:
+def _lengths(payload: Payload) -> tuple[int, int, int]:
     header = payload[:HEADER_BYTES].ljust(HEADER_BYTES, b"\x00")
     return (
         int.from_bytes(header[:32], "big"),

@@ -111,6 +111,7 @@ def test_the_price_bounds_the_time() -> None:
         ((33, 33), b"\xff" * 32, 2 * 25 * 255),
         ((64, 64), b"\x80" + bytes(39), 2 * 64 * (16 * 8 + 255)),  # bytes behind the 32nd count double
         ((1024, 1024), b"\x01", 2 * 128 * 128),
+        ((0, 0), b"\xff" * 32, 16 * 255),  # the exponent counts even where it changes nothing
     ],
 )
 def test_the_price_of_osaka(sizes: tuple[int, int], exponent: bytes, gas: int) -> None:
