@@ -106,6 +106,9 @@ class ProductionSettings:
 class VmSettings:
     evm_engine: str = field(default="native", metadata={"choices": ("native", "py-evm")})
     compile: bool = True  # hot bytecode to Python functions, with the native engine
+    code_cache_bytes: int = _bounded(
+        128 << 20, 1 << 20, 1 << 36
+    )  # of decoded and compiled code, per rule set
     cross_check: bool = False  # every block with both engines; a difference stops the node
 
 

@@ -6,7 +6,7 @@ Never does: compare (vm/cross_check.py), execute, or lay out the report (node/en
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -31,11 +31,12 @@ from vm.cross_check import (
 )
 from vm.engines import INTERPRETER, NATIVE, PY_EVM, Engine
 from vm.environment import BlockEnvironment
+from vm.evm.code import CACHE_BYTES_LIMIT
+from vm.evm.compiler.service import BackgroundCompiler
+from vm.evm.engine import NativeEngine
 
 REFERENCE: Final = "py-evm"
 MAX_SHOWN_CHARACTERS: Final = 100  # of a value in an error line; the report holds all of it
-
-_ENGINES: Final[Mapping[str, Engine]] = {"native": NATIVE, REFERENCE: PY_EVM}
 
 log = structlog.get_logger(__name__)
 
@@ -56,12 +57,12 @@ class EngineChoice:
     @classmethod
     def of(cls, settings: VmSettings, reports: Path) -> EngineChoice:
         """What the settings ask for."""
+        engines = {"native": _native(settings), REFERENCE: PY_EVM}
         name = settings.evm_engine
-        evm = INTERPRETER if name == "native" and not settings.compile else _ENGINES[name]
         if not settings.cross_check:
-            return cls(name, evm, reports=reports)
-        second = next(other for other in _ENGINES if other != name)
-        return cls(name, evm, second, _ENGINES[second], reports)
+            return cls(name, engines[name], reports=reports)
+        second = next(other for other in engines if other != name)
+        return cls(name, engines[name], second, engines[second], reports)
 
     def confirm(
         self,
@@ -121,6 +122,13 @@ class EngineChoice:
             report = f"no report: {error}"
         log.critical("engines_disagree", block=told.environment.number, difference=first.what, report=report)
         return report
+
+
+def _native(settings: VmSettings) -> Engine:
+    if settings.code_cache_bytes != CACHE_BYTES_LIMIT:
+        compiler = BackgroundCompiler() if settings.compile else None
+        return NativeEngine(compiler, settings.code_cache_bytes)
+    return NATIVE if settings.compile else INTERPRETER
 
 
 def _shown(text: str) -> str:

@@ -22,7 +22,7 @@ from consensus.signer import FileSigner
 from node.application import ChainApplication
 from node.chain_start import open_store, read_chain
 from node.clock import wall_time_ms
-from node.config import NodeConfig
+from node.config import NodeConfig, VmSettings
 from node.engines import EngineChoice
 from node.gossip import TOPIC, gossip_transactions
 from node.home import NodeHome
@@ -117,13 +117,7 @@ async def serve_node(options: NodeOptions) -> None:
         journal = TransactionJournal(home.journal)
         stack.callback(journal.close)
         pool = TransactionPool(constants, store, config.mempool, journal)
-        engines = EngineChoice.of(config.vm, home.root)
-        log.info(
-            "evm_engine",
-            name=engines.name,
-            compile=config.vm.compile,
-            cross_check=engines.second_name or None,
-        )
+        engines = _choose_engines(config.vm, home)
         application = ChainApplication(
             constants, chain.record, store, pool, config.production, wall_time_ms, operator, engines
         )
@@ -158,6 +152,18 @@ async def serve_node(options: NodeOptions) -> None:
             gc.collect()
             gc.freeze()
             log.info("node_started", chain_id=constants.chain_id, height=store.head.number, rpc_port=port)
+
+
+def _choose_engines(settings: VmSettings, home: NodeHome) -> EngineChoice:
+    engines = EngineChoice.of(settings, home.root)
+    log.info(
+        "evm_engine",
+        name=engines.name,
+        compile=settings.compile,
+        code_cache_bytes=settings.code_cache_bytes,
+        cross_check=engines.second_name or None,
+    )
+    return engines
 
 
 def load_signer(home: NodeHome, chain_id: int) -> FileSigner | None:

@@ -12,7 +12,6 @@ import trio
 
 from chain.block import decode_block
 from chain.errors import EnvironmentFault
-from node import engines
 from node.commands.common import ExitCode, errors_as_exit_codes
 from node.config import NodeConfig, RpcSettings, VmSettings
 from node.engine_report import MAX_REPORTS, read_report
@@ -29,6 +28,8 @@ from tests.vm.worlds import assemble, init_code, returning
 from vm.context import ExecutionContext
 from vm.cross_check import Execution, differences, execute_watched
 from vm.engines import INTERPRETER, NATIVE, PY_EVM, Engine
+from vm.evm.code import CACHE_BYTES_LIMIT
+from vm.evm.engine import NativeEngine
 from vm.message import Message, Outcome
 
 
@@ -97,6 +98,10 @@ def test_the_settings_choose_the_engine(tmp_path: Path) -> None:
     assert EngineChoice.of(VmSettings(), tmp_path).evm is NATIVE
     assert EngineChoice.of(VmSettings(), tmp_path).second is None
     assert EngineChoice.of(VmSettings(compile=False), tmp_path).evm is INTERPRETER
+    small = EngineChoice.of(VmSettings(code_cache_bytes=1 << 20), tmp_path).evm
+    assert isinstance(small, NativeEngine)
+    assert small is not NATIVE
+    assert VmSettings().code_cache_bytes == CACHE_BYTES_LIMIT
     chosen = EngineChoice.of(VmSettings(evm_engine="py-evm", cross_check=True), tmp_path)
     assert (chosen.name, chosen.evm) == ("py-evm", PY_EVM)
     assert (chosen.second_name, chosen.second) == ("native", NATIVE)
@@ -260,7 +265,7 @@ async def test_a_node_whose_engines_disagree_ends_and_has_signed_nothing(
 ) -> None:
     monkeypatch.setattr("node.service.load_trusted_setup", lambda: None)
     monkeypatch.setattr("gc.freeze", lambda: None)
-    monkeypatch.setitem(engines._ENGINES, "py-evm", GENEROUS)
+    monkeypatch.setattr("node.engines.PY_EVM", GENEROUS)
     home, port = NodeHome(tmp_path / "dev"), free_port()
     initialise_dev_home(home, NodeConfig(), GENESIS_TIME)
     signed_before = (home.root / "validator_key.state").read_bytes()
