@@ -14,6 +14,7 @@ from chain.errors import NodeError
 from genesis import dev_accounts
 from node.local_network import LocalNetwork, LocalNetworkOptions
 from node.rpc_client import RpcClient
+from tests.cluster.contract_calls import ContractCalls
 from tests.cluster.load import SteadyLoad, wait_for_receipts
 from tests.cluster.signed_messages import Listener
 
@@ -28,13 +29,15 @@ SEED = 20_261_125
 def cluster(tmp_path: Path) -> Iterator[tuple[LocalNetwork, Listener]]:
     network = LocalNetwork(tmp_path / "net")
     listener = Listener(network, tmp_path, f"/ip4/127.0.0.1/tcp/{LISTENER_PORT}")
-    options = LocalNetworkOptions(validators=4, block_ms=500, base_port=BASE_PORT)
+    # Both engines execute every block: a node on which they disagree ends, and the tests with it.
+    options = LocalNetworkOptions(validators=4, block_ms=500, base_port=BASE_PORT, cross_check=True)
     network.create(options, observers=[listener.identity.text])
     try:
         with listener:
             start_all(network)
             network.wait_until_up()
             yield network, listener
+            assert_engines_agreed(network)
     finally:
         network.stop()
 
@@ -83,6 +86,13 @@ def assert_same_blocks(network: LocalNetwork, first: int = 0) -> int:
     return last
 
 
+def assert_engines_agreed(network: LocalNetwork) -> None:
+    """Every node was checking, and none has found a difference."""
+    for index in range(4):
+        assert list(network.home(index).root.glob("engines-disagree*")) == []
+        assert '"cross_check": "py-evm"' in network.log_path(index).read_text()
+
+
 def test_the_chain_goes_on_without_one_validator_and_takes_it_back(
     cluster: tuple[LocalNetwork, Listener],
 ) -> None:
@@ -94,6 +104,7 @@ def test_the_chain_goes_on_without_one_validator_and_takes_it_back(
         wait_for_height(nodes[0], height_of(nodes[0]) + 3, 30)
         kill(network, victim)
         at_kill = height_of(nodes[0])
+        called = ContractCalls(nodes[1], dev_accounts()[2]).run(timeout_s=60)
         wait_for_height(nodes[0], at_kill + 8, 40)  # every proposer but the dead one had its turn
         network.start(victim)
         wait_for_height(nodes[victim], height_of(nodes[0]), 60)
@@ -105,6 +116,7 @@ def test_the_chain_goes_on_without_one_validator_and_takes_it_back(
             )
             time.sleep(0.05)
     assert wait_for_receipts(nodes[1], load.acknowledged, 60) == []
+    assert wait_for_receipts(nodes[victim], called, 60) == []  # it has executed them while it caught up
     assert assert_same_blocks(network) >= head
     assert listener.double_signatures() == []
 

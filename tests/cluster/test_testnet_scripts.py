@@ -64,7 +64,8 @@ def same_head(scripts: Scripts, above: int) -> int:
 
 def test_a_network_comes_up_grows_survives_a_kill_and_leaves_nothing(scripts: Scripts) -> None:
     begun = time.monotonic()
-    up = scripts("up", "--detach", "--block-ms", "500", "--base-port", str(BASE_PORT))
+    options = ("--block-ms", "500", "--base-port", str(BASE_PORT), "--cross-check", "--forks", "osaka@3")
+    up = scripts("up", "--detach", *options)
     assert up.returncode == 0, up.stderr
     assert "first block after" in up.stderr
     for words in ("MetaMask", "cast send", "10,000 AUR", f"http://127.0.0.1:{BASE_PORT}", "test test test"):
@@ -73,7 +74,7 @@ def test_a_network_comes_up_grows_survives_a_kill_and_leaves_nothing(scripts: Sc
     nodes = scripts.nodes()
     assert [node["state"] for node in nodes] == ["up"] * 4
     assert [node["rpc"] for node in nodes] == [f"http://127.0.0.1:{BASE_PORT + 10 * i}" for i in range(4)]
-    height = same_head(scripts, 0)
+    height = same_head(scripts, 3)
     assert same_head(scripts, height) > height
 
     assert scripts("up", "--detach").returncode == 0  # again: everything runs already
@@ -86,6 +87,8 @@ def test_a_network_comes_up_grows_survives_a_kill_and_leaves_nothing(scripts: Sc
     assert scripts("start", "2").returncode == 0
     assert same_head(scripts, same_head_without(scripts, 2)) > height
     assert "block_committed" in scripts("logs", "1", "-n", "5").stdout
+    assert height > 3  # across the change of the rule sets, which every node executes with both engines
+    assert '"cross_check": "py-evm"' in scripts("logs", "1", "-n", "100000").stdout
 
     assert scripts("down", "--keep").returncode == 0
     again = scripts("up", "--detach")
