@@ -3,7 +3,8 @@
 Owns execution of a whole block and its incremental construction; both are the same code, so a block that was
 built is a block that executes.
 Never does: choose transactions, compute the state root (state/), or compare with a header.
-Specification: yellow paper section 4.4; EIP-4788 and EIP-2935 (system calls), EIP-7685 (requests).
+Specification: yellow paper section 4.4; EIP-4788 and EIP-2935 (system calls), EIP-7685 (requests), EIP-7934
+(size).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chain.errors import InvariantViolation
+from chain.header import MAX_HEADER_BYTES
 from chain.keccak import EMPTY_REQUESTS_HASH
 from chain.ordered_trie import ordered_root
 from chain.receipt import Receipt, logs_bloom, merge_blooms
@@ -35,6 +37,8 @@ HISTORY_STORAGE_ADDRESS = Address(bytes.fromhex("0000f90827f1c53a10cb7a02335b175
 
 # An RLP string header is at most 4 bytes long for a transaction of bounded size.
 ENVELOPE_BYTES = 4
+# What is not a transaction in an encoded block: the header, two list headers of at most 9 bytes, two empty lists.
+AROUND_TRANSACTIONS_BYTES = MAX_HEADER_BYTES + 2 * 9 + 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,17 @@ def begin_block(world: WorldState, env: BlockEnvironment) -> None:
 class BlockBuilder:
     """Executes transactions one by one on top of the state that `reader` shows.
 
-    max_bytes: how long the encoded transactions may be together; None for no limit.
+    max_bytes: how long the encoded transactions may be together; None for no limit but that of the rule set
+    (EIP-7934). Header and list headers count with their greatest length, so that the limit holds whatever they are.
     """
 
     def __init__(self, reader: StateReader, env: BlockEnvironment, *, max_bytes: int | None = None) -> None:
         self._world = WorldState(reader)
         self._env = env
+        limit = rules_of(env.fork).block_size_limit
+        if limit is not None:
+            room = limit - AROUND_TRANSACTIONS_BYTES
+            max_bytes = room if max_bytes is None else min(max_bytes, room)
         self._bytes_left = max_bytes
         self._gas_used = 0
         self._receipts: list[Receipt] = []

@@ -42,6 +42,10 @@ CREATE = 32_000
 KECCAK_WORD = 6
 SELFDESTRUCT = 5_000
 
+BLOCK_SIZE_LIMIT = (
+    8 * 1024 * 1024
+)  # EIP-7934 MAX_RLP_BLOCK_SIZE: 10 MiB, less 2 MiB that are the beacon block's
+
 NONCE_LIMIT = 2**64 - 1  # EIP-2681: never reached by an account that acts
 UINT256_LIMIT = 2**256
 

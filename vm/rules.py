@@ -29,7 +29,8 @@ class Rules:
     clears_empty_accounts: EIP-161; without it, touching an account makes it exist. code_size_limit: EIP-170, None for
     no limit. reserves_0xef: EIP-3541. initcode_size_limit, initcode_word: EIP-3860. warms_beneficiary: EIP-3651.
     has_delegations: EIP-7702. has_calldata_floor: EIP-7623. stores_parent_hash: EIP-2935.
-    transaction_gas_cap: EIP-7825, None for no cap. blob_base_fee_update_fraction: EIP-4844, changed by EIP-7691.
+    transaction_gas_cap: EIP-7825, None for no cap. block_size_limit: EIP-7934, bytes, None for no limit.
+    blob_base_fee_update_fraction: EIP-4844, changed by EIP-7691.
     """
 
     fork: Fork
@@ -50,6 +51,7 @@ class Rules:
     has_calldata_floor: bool = False
     stores_parent_hash: bool = False
     transaction_gas_cap: int | None = None
+    block_size_limit: int | None = None
     blob_base_fee_update_fraction: int = 3_338_477
 
 
@@ -97,7 +99,10 @@ def _table() -> Mapping[Fork, Rules]:
             "stores_parent_hash": True,
             "blob_base_fee_update_fraction": 5_007_716,
         },
-        Fork.OSAKA: {"transaction_gas_cap": prices.TRANSACTION_GAS_CAP},
+        Fork.OSAKA: {
+            "transaction_gas_cap": prices.TRANSACTION_GAS_CAP,
+            "block_size_limit": prices.BLOCK_SIZE_LIMIT,
+        },
     }
     rules = Rules(Fork.FRONTIER, PRECOMPILES[Fork.FRONTIER])
     table: dict[Fork, Rules] = {}

@@ -215,7 +215,7 @@ class _Simulation:
         return self._reader
 
     def gas_allowance(self, gas_cap: int) -> int:
-        """How much gas an estimate may try: what was asked, what the block, the balance and the cap allow."""
+        """How much gas an estimate may try: what was asked, what the block, the balance and the caps allow."""
         request = self._request
         allowance = self._env.gas_limit
         if request.gas is not None and request.gas >= prices.TRANSACTION_BASE:
@@ -225,7 +225,9 @@ class _Simulation:
             if request.value and request.value >= balance:
                 raise InsufficientFundsForTransfer(request.caller)
             allowance = min(allowance, (balance - request.value) // self._fee_cap)
-        return min(allowance, gas_cap)
+        # Unlike a call, an estimate is for a transaction that is to be sent (EIP-7825).
+        cap = rules_of(self._env.fork).transaction_gas_cap
+        return min(allowance, gas_cap) if cap is None else min(allowance, gas_cap, cap)
 
     def code_of(self, address: Address) -> bytes:
         return WorldState(self._reader).get_code(address)

@@ -124,8 +124,8 @@ def validate_transaction(
     """
     transaction, sender = recovered.transaction, recovered.sender
     _check_nonce(world, transaction, sender)
-    _check_sender_code(world, sender, env.fork)
     check_gas_cap(transaction, env.fork)
+    _check_sender_code(world, sender, env.fork)
     check_fees(transaction, sender, env.base_fee_per_gas)
     check_type(transaction, sender, env.fork)
     check_funds(world, transaction, sender)

@@ -32,6 +32,13 @@ CASES = int(os.environ.get("AURIGRAPH_EELS_CASES", "60"))
 SEED = int(os.environ.get("AURIGRAPH_EELS_SEED", "1"))
 OSAKA = replace(ENVIRONMENT, fork=Fork.OSAKA)
 INTRINSIC_ROOM = 60_000
+P256_SIGNED = bytes.fromhex(  # digest, r, s, x, y
+    "1111111111111111111111111111111111111111111111111111111111111111"
+    "7046d091e4604c99105d014e633fde0d45e516dfd97ca785a414b87080d1fca2"
+    "1a20fc5dbf37eee393607d15bdebb73ffaacf6c9cdb110cf4e339f066dc1b76d"
+    "8e533b6fa0bf7b4625bb30667c01fb607ef9f8b8a80fef5b300628703187b2a3"
+    "73eb1dbde03318366d069f83a6f5900053c73633cb041b21c55e1a86c1f400b4"
+)
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +159,11 @@ def test_random_programs_end_as_the_specification_says(eels: Eels) -> None:
         b"",
         b"\x00" * 31 + b"\x20" * 200,
         bytes(31) + b"\x01" + bytes(31) + b"\x40" + bytes(31) + b"\x40" + b"\xfe" * 129,
+        bytes(63) + b"\x20" + bytes(32) + b"\xff" * 32,  # MODEXP: an exponent without base and modulus
+        bytes(31) + b"\x21" + bytes(30) + b"\x04\x00" + bytes(31) + b"\x20" + b"\xf1" * 1_100,
+        bytes(31) + b"\x21" + bytes(30) + b"\x04\x01" + bytes(31) + b"\x20" + b"\xf1" * 1_100,
+        P256_SIGNED,
+        P256_SIGNED[:64] + b"\x00" * 32 + P256_SIGNED[96:],
     ],
 )
 def test_what_osaka_brings(eels: Eels, code: bytes, data: bytes) -> None:

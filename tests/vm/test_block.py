@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from chain.errors import InvariantViolation, PeerError
+from chain.header import MAX_HEADER_BYTES
 from chain.keccak import EMPTY_REQUESTS_HASH, EMPTY_TRIE_ROOT
 from chain.ordered_trie import ordered_root
 from chain.receipt import bloom_may_contain, logs_bloom
+from chain.rlp import encode
 from chain.secp256k1 import PrivateKey
 from chain.transaction import RecoveredTransaction, TransactionType, sign_authorization
 from tests.vm.worlds import (
@@ -46,6 +48,8 @@ from vm.errors import (
     NonceTooHigh,
     TransactionRejected,
 )
+from vm.forks import Fork
+from vm.gas import BLOCK_SIZE_LIMIT
 
 # The deployed code of the two system contracts, from EIP-4788 and EIP-2935.
 BEACON_ROOTS_CODE = bytes.fromhex(
@@ -315,3 +319,24 @@ def test_block_hashes_reach_back_256_blocks(asked: int, known: bool) -> None:
     world = funded().add(COUNTER, nonce=1, code=returning(asked, "BLOCKHASH")).world
     expected = int.from_bytes(block_hash(asked), "big") if known else 0
     assert word(call(world, COUNTER)) == expected
+
+
+def test_osaka_bounds_the_size_of_a_block() -> None:
+    """EIP-7934: the encoding of the whole block takes 8 MiB at most."""
+    roomy = replace(ENVIRONMENT, gas_limit=1_000_000_000)
+    large = [
+        transaction(to=BOB.address, nonce=nonce, data=bytes(130_900), gas_limit=1_400_000)
+        for nonce in range(65)
+    ]
+    osaka = replace(roomy, fork=Fork.OSAKA)
+    builder = BlockBuilder(funded().reader, osaka)
+    for recovered in large[:64]:
+        builder.try_add(recovered)
+    with pytest.raises(BlockBytesExhausted):
+        builder.try_add(large[64])
+    encoded = encode([recovered.transaction.encode_in_list() for recovered in builder.included])
+    assert BLOCK_SIZE_LIMIT - 65_536 < len(encoded) + MAX_HEADER_BYTES < BLOCK_SIZE_LIMIT
+    assert len(execute_block(funded().reader, osaka, large[:64]).receipts) == 64
+    with pytest.raises(InvalidBlock, match="block size limit reached"):
+        execute_block(funded().reader, osaka, large)
+    assert len(execute_block(funded().reader, roomy, large).receipts) == 65

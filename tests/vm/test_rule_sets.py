@@ -22,11 +22,11 @@ from tests.vm.worlds import (
 )
 from vm.call import create_address
 from vm.environment import BlockEnvironment
-from vm.errors import TransactionGasAboveCap, TransactionTypeNotSupported
+from vm.errors import GasRequiredExceedsAllowance, TransactionGasAboveCap, TransactionTypeNotSupported
 from vm.forks import EARLIEST_FOR_A_CHAIN, Fork
 from vm.message import Status
 from vm.rules import rules_of
-from vm.simulation import CallRequest, simulate_call
+from vm.simulation import CallRequest, estimate_gas, simulate_call
 from vm.transaction import apply_transaction, check_transaction_form, intrinsic_gas
 
 CONTRACT = address(0xC0DE)
@@ -74,6 +74,15 @@ def test_the_cap_on_a_transaction_comes_with_osaka() -> None:
 def test_a_simulated_call_is_not_bound_by_the_cap() -> None:
     request = CallRequest(to=BOB.address, gas=CAP + 1)
     assert simulate_call(funded().reader, under(Fork.OSAKA), request, gas_cap=CAP * 2).error is None
+
+
+def test_an_estimate_stays_below_the_cap_because_a_transaction_must() -> None:
+    accounts = funded().add(CONTRACT, nonce=1, code=assemble("JUMPDEST", 0, "JUMP"))
+    request = CallRequest(to=CONTRACT, gas=CAP + 1)
+    for fork, allowance in ((Fork.PRAGUE, CAP + 1), (Fork.OSAKA, CAP)):
+        with pytest.raises(GasRequiredExceedsAllowance) as refusal:
+            estimate_gas(accounts.reader, under(fork), request, gas_cap=CAP * 2)
+        assert refusal.value.allowance == allowance
 
 
 @pytest.mark.parametrize(
