@@ -1,7 +1,7 @@
 """The `aurigraph` command: puts the command groups together. Every command lives in node.commands.
 
 Exit codes: 0 done, 1 failure, 2 usage, 3 node unreachable, 4 transaction rejected, 5 transaction reverted,
-6 timeout, 7 verification failed, 130 interrupted.
+6 timeout, 7 the engines disagree (vm.cross_check), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 failure, 2 usage, 3 node unreachable, 4 transaction rejected, "
-    "5 transaction reverted, 6 timeout, 7 verification failed.",
+    "5 transaction reverted, 6 timeout, 7 the engines disagree (vm.cross_check).",
 )
 def root() -> None:
     """Aurigraph: a blockchain node with BFT consensus, EVM contracts and Ethereum JSON-RPC."""

@@ -21,6 +21,8 @@ def grown(frame: Frame, end: int, gas: int) -> int:
 
 def input_word(data: bytes | CallData, start: int) -> int:
     """CALLDATALOAD: bytes past the end count as zeros."""
+    if type(data) is CallData:
+        return data.word(start)
     if start >= len(data):
         return 0
     word = data[start : start + WORD_BYTES]
