@@ -40,6 +40,7 @@ _VALIDATOR_KEYS: Final = ("name", "public_key", "power", "operator")
 _ALLOCATION_KEYS: Final = ("balance", "nonce", "code", "storage")
 _PARAMETER_KEYS: Final = tuple([parameter.name for parameter in fields(ConsensusParameters)])
 _FORK_NAMES: Final = {fork.name.lower(): fork for fork in Fork if fork >= EARLIEST_FOR_A_CHAIN}
+_OLD_FORK_NAMES: Final = tuple([fork.name.lower() for fork in Fork if fork < EARLIEST_FOR_A_CHAIN])
 
 
 def load_genesis(path: Path) -> Genesis:
@@ -119,6 +120,9 @@ def genesis_id(genesis: Genesis) -> Hash32:
 
 
 def _parse_forks(node: JsonNode) -> ForkSchedule:
+    for name, entry in node.entries().items():
+        if name in _OLD_FORK_NAMES:
+            raise entry.error(f"a chain starts with {EARLIEST_FOR_A_CHAIN.name.lower()} or a later rule set")
     numbers = node.members((), _FORK_NAMES)
     activations = tuple(
         [(fork, numbers[name].integer()) for name, fork in _FORK_NAMES.items() if name in numbers]

@@ -29,12 +29,13 @@ from state.reader import DictReader
 from state.state_root import StateRoots
 from state.views import StateCaches, StateView
 from state.world import WorldState
+from tests.conformance.blob_transactions import apply_blob_transaction, decode_blob_transaction
 from vm import engines
 from vm.engines import Engine
 from vm.environment import BlockEnvironment
 from vm.errors import TransactionRejected
 from vm.forks import Fork
-from vm.transaction import apply_transaction
+from vm.transaction import TransactionResult, apply_transaction
 
 FORKS: Final[Mapping[str, Fork]] = {
     "Frontier": Fork.FRONTIER,
@@ -83,6 +84,13 @@ REJECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "GAS_LIMIT_EXCEEDS_MAXIMUM": ("TransactionGasAboveCap",),
     "TYPE_1_TX_PRE_FORK": ("TransactionTypeNotSupported",),
     "TYPE_2_TX_PRE_FORK": ("TransactionTypeNotSupported",),
+    "TYPE_3_TX_PRE_FORK": ("TransactionTypeNotSupported",),
+    "TYPE_3_TX_ZERO_BLOBS": ("NoBlobs",),
+    "TYPE_3_TX_MAX_BLOB_GAS_ALLOWANCE_EXCEEDED": ("TooManyBlobs",),
+    "TYPE_3_TX_BLOB_COUNT_EXCEEDED": ("TooManyBlobs",),
+    "TYPE_3_TX_INVALID_BLOB_VERSIONED_HASH": ("InvalidBlobHash",),
+    "TYPE_3_TX_CONTRACT_CREATION": ("BlobCreatesContract",),
+    "INSUFFICIENT_MAX_FEE_PER_BLOB_GAS": ("BlobFeeCapTooLow",),
     "TYPE_4_TX_PRE_FORK": ("TransactionTypeNotSupported",),
     "TYPE_4_EMPTY_AUTHORIZATION_LIST": ("EmptyAuthorizationList", "MalformedTransaction"),
     "TYPE_4_TX_CONTRACT_CREATION": ("SetCodeCreatesContract", "MalformedTransaction"),
@@ -140,12 +148,7 @@ def run_case(case: StateCase, engine: str = DEFAULT_ENGINE) -> Verdict:
     rejection: Exception | None = None
     logs: tuple[Log, ...] = ()
     try:
-        transaction = decode_transaction(raw, chain_id, allow_unprotected=True)
-        recovered = RecoveredTransaction(transaction, recover_sender(transaction))
-        environment = _environment(case.test["env"], chain_id, fork, ENGINES[engine])
-        logs = apply_transaction(world, environment, recovered).logs
-    except BlobTransactionUnsupported:
-        return Verdict(Status.SKIPPED, "blob transactions (EIP-4844) do not exist on this chain")
+        logs = _run(world, _environment(case.test["env"], chain_id, fork, ENGINES[engine]), raw).logs
     except (TransactionError, TransactionRejected, InvalidSignature) as error:
         rejection = error
     problems = _rejection_problems(case.post.get("expectException"), rejection)
@@ -157,6 +160,15 @@ def run_case(case: StateCase, engine: str = DEFAULT_ENGINE) -> Verdict:
     if log_hash != _bytes(case.post["logs"]):
         problems.append(f"hash of {len(logs)} logs differs")
     return Verdict(Status.FAILED, "; ".join(problems)) if problems else Verdict(Status.PASSED)
+
+
+def _run(world: WorldState, env: BlockEnvironment, raw: bytes) -> TransactionResult:
+    """Decodes and runs the transaction. Raises TransactionError, TransactionRejected or InvalidSignature."""
+    try:
+        transaction = decode_transaction(raw, env.chain_id, allow_unprotected=True)
+    except BlobTransactionUnsupported:
+        return apply_blob_transaction(world, env, decode_blob_transaction(raw, env.chain_id))
+    return apply_transaction(world, env, RecoveredTransaction(transaction, recover_sender(transaction)))
 
 
 class _CommittedState:

@@ -143,6 +143,8 @@ FAULTS: list[tuple[str, Any, str, str]] = [
     ("forks", {"prague": -1}, "$.forks.prague", "block number"),
     ("forks", {"praque": 0}, "$.forks.praque", "did you mean 'prague'"),
     ("forks", {"cancun": 5, "prague": 0}, "$.forks", "block 0"),
+    ("forks", {"shanghai": 0, "cancun": 5}, "$.forks.shanghai", "starts with cancun or a later rule set"),
+    ("forks", {"frontier": 0}, "$.forks.frontier", "starts with cancun or a later rule set"),
     ("parameters.block_interval_ms", 0, "$.parameters.block_interval_ms", "whole number from 1"),
     ("parameters.block_interval_ms", None, "$.parameters.block_interval_ms", "not null"),
     ("parameters.empty_block_interval_ms", -1, "$.parameters.empty_block_interval_ms", "whole number from 0"),
