@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from chain.keccak import keccak256
 from vm.evm.frame import ExceptionalHalt, Frame, OutOfGas
+from vm.evm.steps import INVALID_JUMP
 from vm.message import CallData
 
 WORD_BYTES = 32
@@ -33,7 +34,7 @@ def input_word(data: bytes | CallData, start: int) -> int:
 def checked(destination: int, table: bytes, size: int) -> int:
     """`destination`, if a jump may land there. Raises ExceptionalHalt."""
     if destination >= size or not table[destination >> 3] >> (destination & 7) & 1:
-        raise ExceptionalHalt("invalid jump destination")
+        raise ExceptionalHalt(INVALID_JUMP)
     return destination
 
 

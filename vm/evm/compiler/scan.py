@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vm.evm.blocks import BLOCK_INSTRUCTIONS
+from vm.evm.blocks import BLOCK_INSTRUCTIONS, pushed_word
 from vm.evm.instruction import Flow, Instruction, InstructionSet
 
 
@@ -46,8 +46,8 @@ def scan(code: bytes, start: int, instructions: InstructionSet) -> BlockOfCode:
         gas += instruction.gas
         flow = instruction.flow
         if flow not in (Flow.JUMPDEST, Flow.JUMP, Flow.JUMPI):
-            operand = code[position + 1 : following].ljust(instruction.immediate, b"\0")
-            found.append((position, instruction, int.from_bytes(operand, "big"), gas))
+            operand = pushed_word(code, position + 1, instruction.immediate)
+            found.append((position, instruction, operand, gas))
         position = following
         if flow not in (Flow.NEXT, Flow.JUMPDEST):
             break
