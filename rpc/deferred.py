@@ -1,13 +1,13 @@
 """What a method hands back when its answer cannot be given at once.
 
-Owns the two kinds of deferred answer and the time limit that a heavy call watches. Never runs them: that is
+Owns the kinds of deferred answer and the time limit that a heavy call watches. Never runs them: that is
 the dispatcher's task (rpc/dispatcher.py).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from rpc.errors import RpcFault
@@ -48,3 +48,13 @@ class Submission:
     """A raw transaction for the pool. Neighbours in a batch are submitted together."""
 
     raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OnLoop:
+    """An asynchronous job for the event loop, under the time limit of the request; it only waits, never computes.
+
+    It returns a JSON value, or finished JSON as `msgspec.Raw`; it may raise what an inline method may.
+    """
+
+    job: Callable[[], Awaitable[object]]

@@ -11,8 +11,9 @@ A call that fails never fails its neighbours. `InvariantViolation` passes throug
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -22,7 +23,7 @@ from chain.errors import CallerError, InvariantViolation
 from rpc.backend import PoolBackend
 from rpc.bug_log import log_bug
 from rpc.byte_budget import ByteBudget
-from rpc.deferred import Deadline, OffLoop, Submission
+from rpc.deferred import Deadline, OffLoop, OnLoop, Submission
 from rpc.errors import RpcError, RpcFault, to_rpc_error
 from rpc.heavy import HeavyCalls
 from rpc.method import Method, bind
@@ -65,7 +66,7 @@ _encode = msgspec.json.Encoder().encode
 
 _NULL = b"null"
 _SCALAR_ID_STARTS = frozenset(b'"-0123456789n')
-_DEFERRED = (OffLoop, Submission)
+_DEFERRED = (OffLoop, OnLoop, Submission)
 
 
 class Dispatcher:
@@ -161,20 +162,17 @@ class Dispatcher:
         """The result of a deferred answer, or an RpcError. `until` is a time of trio's clock."""
         if isinstance(deferred, Submission):
             return (await self.submit([deferred.raw], until))[0]
-        if not isinstance(deferred, OffLoop):
-            raise InvariantViolation(f"not a deferred answer: {deferred!r}")
-        job = deferred.job
         result: object = RpcFault.TIMED_OUT.error()
-
-        def run_and_encode(deadline: Deadline) -> msgspec.Raw:
-            value = job(deadline)
-            return value if isinstance(value, msgspec.Raw) else msgspec.Raw(_encode(value))
-
         try:
             with trio.move_on_at(until):
-                result = await self._heavy.run(run_and_encode)
+                if isinstance(deferred, OnLoop):
+                    result = await deferred.job()
+                elif isinstance(deferred, OffLoop):
+                    result = await self._heavy.run(partial(_run_and_encode, deferred.job))
+                else:
+                    raise InvariantViolation(f"not a deferred answer: {deferred!r}")
         except Exception as error:
-            result = _returned(error, "a heavy call")
+            result = _returned(error, "a deferred call")
         return result
 
     async def submit(self, raw: list[bytes], until: float) -> list[object]:
@@ -245,7 +243,7 @@ class _Batch:
                 continue
             if self._waiting:
                 await self._submit_waiting()  # a malformed transaction: replies keep the order
-            if type(result) is OffLoop:
+            if type(result) in _DEFERRED:
                 result = await dispatcher.finish(result, self._until)
             reply = dispatcher.reply(element, result)
             if reply is not None:
@@ -295,6 +293,11 @@ class _Batch:
 
     def _joined(self) -> bytes | None:
         return b"[%b]" % b",".join(self._replies) if self._replies else None
+
+
+def _run_and_encode(job: Callable[[Deadline], object], deadline: Deadline) -> msgspec.Raw:
+    value = job(deadline)
+    return value if isinstance(value, msgspec.Raw) else msgspec.Raw(_encode(value))
 
 
 def _holds_too_many_values(body: bytes) -> bool:

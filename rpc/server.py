@@ -25,6 +25,7 @@ from rpc.http_connection import HttpConnection, HttpService
 from rpc.http_reply import plain_reply
 from rpc.methods.table import method_table
 from rpc.pages import pages
+from rpc.services import Services
 
 ACCEPT_QUEUE: Final = 1_024
 """Connections the kernel may keep until they are accepted."""
@@ -65,7 +66,7 @@ async def serve_rpc(
     calls = config.calls
     replies = ByteBudget(config.http.max_buffered_reply_bytes)
     dispatcher = Dispatcher(
-        method_table(chain, pool, node, calls),
+        method_table(Services.of(chain, pool, node, calls)),
         pool,
         HeavyCalls(calls.worker_threads, calls.max_waiting_heavy_calls, calls.call_timeout_s),
         replies,

@@ -18,7 +18,8 @@ from chain.types import Hash32
 from rpc.backend import PoolBackend
 from rpc.chain_view import ChainView, is_large
 from rpc.deferred import OffLoop
-from rpc.params import BlockReference
+from rpc.method import Method
+from rpc.params import BLOCK, BLOCK_NUMBER, FULL_TRANSACTIONS, HASH, INDEX, BlockReference
 from rpc.rendering import (
     JsonObject,
     Place,
@@ -28,6 +29,30 @@ from rpc.rendering import (
     transaction_json,
 )
 from rpc.reply_cache import ReplyCache
+from rpc.services import Services
+
+
+def methods(services: Services) -> tuple[Method, ...]:
+    """Blocks, their transactions and receipts."""
+    handlers = BlockMethods(services.view, services.pool, services.replies)
+    return (
+        Method("eth_blockNumber", handlers.block_number),
+        Method("eth_getBlockByNumber", handlers.get_block, (BLOCK_NUMBER, FULL_TRANSACTIONS)),
+        Method("eth_getBlockByHash", handlers.get_block, (HASH, FULL_TRANSACTIONS)),
+        Method("eth_getBlockReceipts", handlers.get_block_receipts, (BLOCK,)),
+        Method("eth_getBlockTransactionCountByNumber", handlers.transaction_count, (BLOCK_NUMBER,)),
+        Method("eth_getBlockTransactionCountByHash", handlers.transaction_count, (HASH,)),
+        Method("eth_getUncleCountByBlockNumber", handlers.uncle_count, (BLOCK_NUMBER,)),
+        Method("eth_getUncleCountByBlockHash", handlers.uncle_count, (HASH,)),
+        Method("eth_getUncleByBlockNumberAndIndex", handlers.uncle, (BLOCK_NUMBER, INDEX)),
+        Method("eth_getUncleByBlockHashAndIndex", handlers.uncle, (HASH, INDEX)),
+        Method("eth_getTransactionByHash", handlers.transaction_by_hash, (HASH,)),
+        Method(
+            "eth_getTransactionByBlockNumberAndIndex", handlers.transaction_in_block, (BLOCK_NUMBER, INDEX)
+        ),
+        Method("eth_getTransactionByBlockHashAndIndex", handlers.transaction_in_block, (HASH, INDEX)),
+        Method("eth_getTransactionReceipt", handlers.transaction_receipt, (HASH,)),
+    )
 
 
 class BlockMethods:

@@ -10,16 +10,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chain.types import Address
-from rpc.call_params import BlockOverride, CallObject, with_block_overrides
+from rpc.call_params import (
+    BLOCK_OVERRIDES,
+    CALL,
+    STATE_OVERRIDES,
+    BlockOverride,
+    CallObject,
+    with_block_overrides,
+)
 from rpc.chain_view import ChainView
 from rpc.deferred import Deadline, OffLoop
 from rpc.errors import RpcFault
-from rpc.params import BlockReference
+from rpc.method import Method
+from rpc.params import BLOCK_OR_LATEST, BlockReference
 from rpc.rendering import text
+from rpc.services import Services
 from vm.overrides import AccountOverride
 from vm.simulation import estimate_gas, simulate_call
 
 Overrides = Mapping[Address, AccountOverride] | None
+
+
+def methods(services: Services) -> tuple[Method, ...]:
+    """Calls that nobody signed."""
+    handlers = ExecutionMethods(services.view, services.limits.gas_cap)
+    parameters = (CALL, BLOCK_OR_LATEST, STATE_OVERRIDES, BLOCK_OVERRIDES)
+    return (
+        Method("eth_call", handlers.call, parameters),
+        Method("eth_estimateGas", handlers.estimate_gas, parameters),
+    )
 
 
 class ExecutionMethods:

@@ -16,10 +16,24 @@ from rpc.config import CallLimits
 from rpc.deferred import Deadline, OffLoop
 from rpc.errors import RpcFault
 from rpc.fees import SUGGESTION_BLOCKS, FeeStatistics
-from rpc.params import BlockReference, BlockTag
+from rpc.method import Method
+from rpc.params import BLOCK_NUMBER, COUNT, PERCENTILES, BlockReference, BlockTag
 from rpc.rendering import JsonObject
+from rpc.services import Services
 from vm.environment import BlockEnvironment
 from vm.rules import BLOB_BASE_FEE_MINIMUM, blob_base_fee, rules_of
+
+
+def methods(services: Services) -> tuple[Method, ...]:
+    """What a transaction should offer, and what others paid."""
+    handlers = FeeMethods(services.view, services.pool, services.limits)
+    return (
+        Method("eth_gasPrice", handlers.gas_price),
+        Method("eth_maxPriorityFeePerGas", handlers.max_priority_fee_per_gas),
+        Method("eth_feeHistory", handlers.fee_history, (COUNT, BLOCK_NUMBER, PERCENTILES)),
+        Method("eth_baseFee", handlers.base_fee),
+        Method("eth_blobBaseFee", handlers.blob_base_fee),
+    )
 
 
 class FeeMethods:

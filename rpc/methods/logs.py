@@ -15,9 +15,11 @@ from rpc.chain_view import ChainView
 from rpc.config import CallLimits
 from rpc.deferred import Deadline, OffLoop
 from rpc.errors import RpcFault
-from rpc.log_filter import LogFilter
+from rpc.log_filter import LogFilter, log_filter
+from rpc.method import Method
 from rpc.params import BlockTag
 from rpc.rendering import JsonObject, Place, log_json, receipts_with_offsets, text
+from rpc.services import Services
 
 LOG_JSON_BYTES: Final = 600
 """JSON of a log apart from its data: 4 topics at most."""
@@ -27,6 +29,12 @@ LOG_JSON_BYTES: Final = 600
 class _Found:
     logs: list[JsonObject]
     size_bytes: int
+
+
+def methods(services: Services) -> tuple[Method, ...]:
+    """eth_getLogs."""
+    handlers = LogMethods(services.view, services.limits)
+    return (Method("eth_getLogs", handlers.get_logs, (log_filter(services.limits.max_filter_terms),)),)
 
 
 class LogMethods:

@@ -7,9 +7,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from chain.keccak import keccak256
 from rpc.backend import ChainBackend, Json, NodeBackend
+from rpc.method import Method
+from rpc.params import BYTES
 from rpc.rendering import JsonObject, text
+from rpc.services import Services
+
+
+def methods(services: Services) -> tuple[Method, ...]:
+    """web3_, net_ and node_, and what eth_ says of the node itself."""
+    chain = services.chain
+    handlers = NodeMethods(chain, services.node)
+    return (
+        _constant("eth_chainId", hex(chain.chain_id)),
+        _constant("net_version", str(chain.chain_id)),
+        _constant("eth_protocolVersion", "0x44"),  # eth/68, the last that go-ethereum answered
+        _constant("eth_accounts", []),  # this node holds no account keys
+        Method("web3_clientVersion", handlers.client_version),
+        Method("web3_sha3", handlers.sha3, (BYTES,)),
+        Method("net_listening", handlers.listening),
+        Method("net_peerCount", handlers.peer_count),
+        Method("eth_syncing", handlers.syncing),
+        Method("eth_coinbase", handlers.coinbase),
+        Method("node_status", handlers.status),
+        Method("node_validators", handlers.validators),
+        Method("node_peers", handlers.peers),
+    )
+
+
+def _constant(name: str, value: object) -> Method:
+    """A method whose answer never changes: it is encoded once."""
+    return Method(name, lambda: value, constant=msgspec.Raw(msgspec.json.encode(value)))
 
 
 class NodeMethods:
@@ -49,10 +80,6 @@ class NodeMethods:
     def coinbase(self) -> str:
         """The account that gets the fees of a block proposed here."""
         return text(self._chain.pending_environment().beneficiary)
-
-    def accounts(self) -> list[str]:
-        """Always none: this node holds no account keys."""
-        return []
 
     def status(self) -> Json:
         """node_status."""

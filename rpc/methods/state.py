@@ -10,8 +10,22 @@ from chain.types import Address
 from rpc.backend import PoolBackend
 from rpc.chain_view import ChainView
 from rpc.deferred import Submission
-from rpc.params import BlockReference, BlockTag
+from rpc.method import Method
+from rpc.params import ADDRESS, BLOCK_OR_LATEST, BYTES, STORAGE_KEY, BlockReference, BlockTag
 from rpc.rendering import text, word
+from rpc.services import Services
+
+
+def methods(services: Services) -> tuple[Method, ...]:
+    """Accounts, and the way into the pool."""
+    handlers = StateMethods(services.view, services.pool)
+    return (
+        Method("eth_getBalance", handlers.get_balance, (ADDRESS, BLOCK_OR_LATEST)),
+        Method("eth_getTransactionCount", handlers.get_transaction_count, (ADDRESS, BLOCK_OR_LATEST)),
+        Method("eth_getCode", handlers.get_code, (ADDRESS, BLOCK_OR_LATEST)),
+        Method("eth_getStorageAt", handlers.get_storage_at, (ADDRESS, STORAGE_KEY, BLOCK_OR_LATEST)),
+        Method("eth_sendRawTransaction", handlers.send_raw_transaction, (BYTES,), submits=True),
+    )
 
 
 class StateMethods:

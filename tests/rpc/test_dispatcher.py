@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from chain.errors import CallerError, InvariantViolation
 from chain.types import Address, Hash32
 from rpc.byte_budget import ByteBudget
-from rpc.deferred import Deadline, OffLoop, Submission
+from rpc.deferred import Deadline, OffLoop, OnLoop, Submission
 from rpc.dispatcher import MAX_JSON_VALUES, Dispatcher
 from rpc.errors import RpcFault
 from rpc.heavy import HeavyCalls
@@ -62,6 +62,11 @@ def wait_for_deadline(deadline: Deadline) -> None:
         deadline.check()
 
 
+async def wait_on_loop() -> object:
+    await trio.sleep(0)
+    return "waited"
+
+
 def build(pool: PoolRecorder | None = None, budget: ByteBudget | None = None, **limits: Any) -> Dispatcher:
     methods = [
         Method("constant", lambda: "x", constant=msgspec.Raw(b'"0x1"')),
@@ -74,6 +79,8 @@ def build(pool: PoolRecorder | None = None, budget: ByteBudget | None = None, **
         Method("unencodable", lambda: object()),
         Method("send", lambda raw: Submission(raw.encode()), (Parameter(anything),), submits=True),
         Method("heavy", lambda: OffLoop(lambda _: threading.current_thread() is threading.main_thread())),
+        Method("waits", lambda: OnLoop(wait_on_loop)),
+        Method("waits_forever", lambda: OnLoop(trio.sleep_forever)),
         Method("heavy_bug", lambda: OffLoop(lambda _: int("x"))),
         Method("heavy_refused", lambda: OffLoop(lambda _: fail_with(CallerError("no"))())),
         Method("endless", lambda: OffLoop(wait_for_deadline)),
@@ -283,6 +290,20 @@ async def test_a_rejected_transaction_fails_alone() -> None:
 
 async def test_heavy_calls_leave_the_main_thread() -> None:
     assert (await ask(build(), call("heavy")))["result"] is False
+
+
+async def test_an_asynchronous_answer_is_awaited_alone_and_in_a_batch() -> None:
+    assert (await ask(build(), call("waits")))["result"] == "waited"
+    replies = await ask(build(), [call("waits", id=1), call("constant", id=2)])
+    assert [reply["result"] for reply in replies] == ["waited", "0x1"]
+
+
+async def test_an_asynchronous_answer_that_never_comes_ends_at_the_time_limit(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001  a fixture
+) -> None:
+    code, text = await error_of(build(), call("waits_forever"))
+
+    assert (code, text) == (-32002, "request timed out")
 
 
 async def test_an_endless_heavy_call_ends_at_its_run_time() -> None:

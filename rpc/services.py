@@ -1,0 +1,30 @@
+"""What the methods of one listener share: the node behind them, their limits, and what is derived from both.
+
+Owns the bundle only. Never answers anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rpc.backend import ChainBackend, NodeBackend, PoolBackend
+from rpc.chain_view import ChainView
+from rpc.config import CallLimits
+from rpc.reply_cache import ReplyCache
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`view` resolves block parameters; `replies` keeps encoded answers about committed blocks."""
+
+    chain: ChainBackend
+    pool: PoolBackend
+    node: NodeBackend
+    limits: CallLimits
+    view: ChainView
+    replies: ReplyCache
+
+    @classmethod
+    def of(cls, chain: ChainBackend, pool: PoolBackend, node: NodeBackend, limits: CallLimits) -> Services:
+        """The bundle over the three back ends."""
+        return cls(chain, pool, node, limits, ChainView(chain), ReplyCache(limits.reply_cache_bytes))
