@@ -299,7 +299,7 @@ async def test_an_asynchronous_answer_is_awaited_alone_and_in_a_batch() -> None:
 
 
 async def test_an_asynchronous_answer_that_never_comes_ends_at_the_time_limit(
-    autojump_clock: trio.testing.MockClock,  # noqa: ARG001  a fixture
+    autojump_clock: trio.testing.MockClock,
 ) -> None:
     code, text = await error_of(build(), call("waits_forever"))
 
