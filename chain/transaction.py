@@ -87,6 +87,8 @@ class Transaction:
     """A signed transaction; amounts in wei. Legacy and access list transactions have one gas price, which
     stands in both fee fields. `chain_id` is None for a legacy transaction without replay protection.
     `raw` are the canonical wire bytes; `hash` is their keccak, `signing_hash` what the sender signed.
+    `impersonated` is the account that a transaction of a development chain speaks for without its signature; only
+    chain.impersonation sets it, decoding never does.
     """
 
     type: TransactionType
@@ -106,6 +108,7 @@ class Transaction:
     raw: bytes
     hash: Hash32
     signing_hash: Hash32
+    impersonated: Address | None = None
 
     @property
     def gas_price(self) -> int:
@@ -217,6 +220,8 @@ def recover_sender(transaction: Transaction) -> Address:
     Raises:
         InvalidTransactionSignature: no public key fits the signature.
     """
+    if transaction.impersonated is not None:
+        return transaction.impersonated
     try:
         return secp256k1.recover_address(
             transaction.signing_hash, transaction.y_parity, transaction.r, transaction.s

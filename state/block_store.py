@@ -16,6 +16,7 @@ from chain.block import Block
 from chain.errors import InvariantViolation
 from chain.header import Header, HeaderError, decode_header
 from chain.receipt import Receipt
+from chain.transaction import Transaction
 from chain.types import Hash32
 from state.block_codec import decode_body, decode_receipts, encode_body, encode_receipts
 from state.caches import ByteBoundedCache
@@ -115,10 +116,14 @@ class BlockStore:
         raw = self._get(Column.BODY, number)
         if header is None or raw is None:
             return None
-        transactions = _decoded(lambda: decode_body(raw, self._chain_id), f"body of block {number}")
+        transactions = _decoded(lambda: self.decode_body(raw), f"body of block {number}")
         block = Block(header, transactions)
         self._blocks.put(number, block, _block_size(block))
         return block
+
+    def decode_body(self, raw: bytes) -> tuple[Transaction, ...]:
+        """The transactions of a stored body; a development chain also knows senders that signed nothing."""
+        return decode_body(raw, self._chain_id)
 
     def receipts(self, number: int) -> tuple[Receipt, ...] | None:
         """Receipts of block `number`, one for each transaction."""

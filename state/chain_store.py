@@ -177,7 +177,7 @@ class ChainStore:
             raise DatabaseDamaged("the head record is garbled")
         head = Head(int.from_bytes(raw[:8], "big"), Hash32(raw[8:40]), Hash32(raw[40:]))
         header = self._blocks.header(head.number)
-        if header is None or header.hash != head.hash or header.state_root != head.state_root:
+        if header is None or header.hash != head.hash:
             raise DatabaseDamaged(
                 f"the head is block {head.number}, but its header is missing or another one"
             )
@@ -185,9 +185,12 @@ class ChainStore:
             raise DatabaseDamaged(
                 f"the parent of the head, block {head.number - 1}, is missing or another one"
             )
-        if committed_root(self._rows) != head.state_root:
-            raise DatabaseDamaged(f"the state in the database is not the one after block {head.number}")
+        self._check_head_root(head, header.state_root)
         return head
+
+    def _check_head_root(self, head: Head, root_in_header: Hash32) -> None:
+        if not root_in_header == head.state_root == committed_root(self._rows):
+            raise DatabaseDamaged(f"the state in the database is not the one after block {head.number}")
 
     def _publish_first(self, head: Head) -> None:
         limits = self._limits
@@ -238,7 +241,7 @@ class ChainStore:
             batch = block_rows(genesis_block, (), b"", consensus_record)
             batch.update(update.rows)
             batch[_GENESIS_KEY] = genesis_id
-            batch[_HEAD_KEY] = _encode_head(head)
+            batch[_HEAD_KEY] = encode_head(head)
             self._rows.write(batch, sync=True)
             self._roots.committed(update)
             self._publish_first(head)
@@ -313,7 +316,7 @@ class ChainStore:
             new_head = Head(header.number, header.hash, header.state_root)
             batch = block_rows(block, receipts, certificate, consensus_record)
             batch.update(update.rows)
-            batch[_HEAD_KEY] = _encode_head(new_head)
+            batch[_HEAD_KEY] = encode_head(new_head)
             self._rows.write(batch, sync=True)
             self._blocks.remember(block, receipts)
             self._roots.committed(update)
@@ -402,7 +405,13 @@ class ChainStore:
             self._writing.release()
 
 
-def _encode_head(head: Head) -> bytes:
+def head_key() -> bytes:
+    """Key of the head record."""
+    return _HEAD_KEY
+
+
+def encode_head(head: Head) -> bytes:
+    """The head record."""
     return head.number.to_bytes(8, "big") + head.hash + head.state_root
 
 

@@ -125,7 +125,8 @@ def validate_transaction(
     transaction, sender = recovered.transaction, recovered.sender
     _check_nonce(world, transaction, sender)
     check_gas_cap(transaction, env.fork)
-    _check_sender_code(world, sender, env.fork)
+    if transaction.impersonated is None:  # on a development chain a contract may be made to speak
+        _check_sender_code(world, sender, env.fork)
     check_fees(transaction, sender, env.base_fee_per_gas)
     check_type(transaction, sender, env.fork)
     check_funds(world, transaction, sender)
