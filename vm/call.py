@@ -47,11 +47,13 @@ def new_context(
     tracer: Tracer | None = None,
 ) -> ExecutionContext:
     """The context of one transaction or system call on `world`."""
+    rules = rules_of(block.fork)
     return ExecutionContext(
         world,
         block,
         transaction,
-        rules_of(block.fork),
+        rules,
+        rules.precompiles if block.precompiles is None else block.precompiles,
         execute_message,
         execute_create,
         block.evm or DEFAULT_EVM,
@@ -90,7 +92,7 @@ def _execute(context: ExecutionContext, message: Message) -> Outcome:
             return Outcome(Status.FAILURE, message.gas, error=INSUFFICIENT_BALANCE)
     elif kind is CallKind.STATICCALL and not message.is_static:
         raise InvariantViolation("a STATICCALL message must be static")
-    precompile = context.rules.precompiles.get(message.code_address)
+    precompile = context.precompiles.get(message.code_address)
     code = context.executable_code(message.code_address) if precompile is None else b""
     if precompile is None and not code:
         _transfer_or_touch(context, message)

@@ -8,7 +8,7 @@ Specification: EIP-2929 and EIP-3651 (warm addresses), EIP-7702 (delegated code)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,11 @@ from state.world import WorldState
 from vm.environment import BlockEnvironment, TransactionContext
 from vm.gas import COLD_ACCOUNT_ACCESS, WARM_ACCESS
 from vm.message import Message, Outcome
-from vm.rules import Rules
+from vm.rules import Rules, blob_base_fee
 
 if TYPE_CHECKING:
     from vm.engines import Engine
+    from vm.precompiles import Precompile
     from vm.tracer import Tracer
 
 DELEGATION_PREFIX = b"\xef\x01\x00"  # EIP-7702
@@ -48,7 +49,8 @@ class CreateRequest:
 
 @dataclass(slots=True)
 class ExecutionContext:
-    """`execute_message` and `execute_create` are the call path.
+    """`execute_message` and `execute_create` are the call path. `precompiles` are those that run: a simulation may have
+    moved them, while the addresses that `rules` names stay the warm ones.
 
     `checkpoint` may raise to abandon a simulation: the call path asks it for every message, engines in every
     loop of a contract. Blocks run without one. `evm` runs Ethereum bytecode. `tracer` hears what happens, if
@@ -60,12 +62,18 @@ class ExecutionContext:
     block: BlockEnvironment
     transaction: TransactionContext
     rules: Rules
+    precompiles: Mapping[Address, Precompile]
     execute_message: Callable[[ExecutionContext, Message], Outcome]
     execute_create: Callable[[ExecutionContext, CreateRequest], Outcome]
     evm: Engine
     checkpoint: Callable[[], None] | None = None
     tracer: Tracer | None = None
     engine_state: dict[str, object] = field(default_factory=dict)
+
+    def blob_base_fee(self) -> int:
+        """Wei per unit of blob gas (EIP-4844)."""
+        pretended = self.block.blob_base_fee
+        return blob_base_fee(self.block.excess_blob_gas, self.rules) if pretended is None else pretended
 
     def is_warm(self, address: Address) -> bool:
         return address in self.rules.precompiles or self.world.is_warm_address(address)

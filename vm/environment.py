@@ -7,7 +7,7 @@ Specification: yellow paper section 9.3 (I_H, I_o, I_p), EIP-1559, EIP-4399, EIP
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from vm.forks import Fork
 
 if TYPE_CHECKING:
     from vm.engines import Engine
+    from vm.precompiles import Precompile
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class BlockEnvironment:
     have. It must be deterministic: every node must give the same answer.
     `difficulty` is what DIFFICULTY shows before Paris. `evm` is this machine's choice of the engine for Ethereum
     bytecode, None for the usual one; all give equal results.
+    `precompiles` and `blob_base_fee` (wei) are what a simulation pretends instead of what the rule set and the excess
+    give; None in every real block.
     """
 
     chain_id: int
@@ -42,6 +45,8 @@ class BlockEnvironment:
     block_hash: Callable[[int], Hash32 | None]
     difficulty: int = 0
     evm: Engine | None = field(default=None, compare=False)
+    precompiles: Mapping[Address, Precompile] | None = field(default=None, compare=False)
+    blob_base_fee: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from chain.types import Address, Hash32
 from vm.context import ExecutionContext
 from vm.message import CallData
-from vm.rules import blob_base_fee
 
 BLOCK_HASHES_SERVED = 256  # yellow paper, BLOCKHASH
 
@@ -80,7 +79,7 @@ class StateView:
     @property
     def blob_base_fee(self) -> int:
         """Wei per blob gas. The EVM word is capped: the price of an absurd excess does not fit it."""
-        return min(blob_base_fee(self._context.block.excess_blob_gas, self._context.rules), 2**256 - 1)
+        return min(self._context.blob_base_fee(), 2**256 - 1)
 
     def get_ancestor_hash(self, number: int) -> Hash32 | bytes:
         """BLOCKHASH: zero outside of the last 256 blocks."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from vm.evm.frame import WORD_MASK, Frame
 from vm.message import CallData
-from vm.rules import blob_base_fee
 
 BLOCK_HASHES_SERVED = 256  # yellow paper, BLOCKHASH
 
@@ -128,6 +127,6 @@ def blobbasefee(frame: Frame, stack: list[int], _operand: int) -> None:
     fee = context.engine_state.get(_BLOB_BASE_FEE)
     if not isinstance(fee, int):
         # The word is capped: the price of an absurd excess does not fit it.
-        fee = min(blob_base_fee(context.block.excess_blob_gas, context.rules), WORD_MASK)
+        fee = min(context.blob_base_fee(), WORD_MASK)
         context.engine_state[_BLOB_BASE_FEE] = fee
     stack.append(fee)
