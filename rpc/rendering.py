@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import singledispatch
 
 from chain.block import Block
 from chain.header import Header
@@ -35,6 +36,15 @@ class Place:
     def of(header: Header) -> Place:
         """The place that a header gives to the transactions of its block."""
         return Place(text(header.hash), hex(header.number), hex(header.timestamp), header.base_fee_per_gas)
+
+
+@singledispatch
+def as_members(_record: object, members: JsonObject) -> JsonObject:
+    """`members`, those that such a record has on this chain, as this very record shows them.
+
+    The seam for a back end over a chain with other records: it registers, by their classes, what they add or lack.
+    """
+    return members
 
 
 def text(value: bytes) -> str:
@@ -74,7 +84,7 @@ def header_json(header: Header) -> JsonObject:
     }
     if header.requests_hash is not None:
         rendered["requestsHash"] = text(header.requests_hash)
-    return rendered
+    return as_members(header, rendered)
 
 
 def block_json(block: Block, senders: Sequence[Address] | None) -> JsonObject:
@@ -91,7 +101,7 @@ def block_json(block: Block, senders: Sequence[Address] | None) -> JsonObject:
         ]
     rendered["uncles"] = []
     rendered["withdrawals"] = []
-    return rendered
+    return as_members(block, rendered)
 
 
 def transaction_json(
@@ -130,7 +140,7 @@ def transaction_json(
     rendered["s"] = hex(transaction.s)
     if kind is not TransactionType.LEGACY:
         rendered["yParity"] = hex(transaction.y_parity)
-    return rendered
+    return as_members(transaction, rendered)
 
 
 def access_list_json(access_list: AccessList) -> list[JsonObject]:
@@ -169,7 +179,7 @@ def receipt_json(
 ) -> JsonObject:
     """A receipt. `gas_used` is the transaction's own; `first_log_index` counts from the block's first log."""
     transaction_hash = text(transaction.hash)
-    return {
+    rendered: JsonObject = {
         "blockHash": place.block_hash,
         "blockNumber": place.block_number,
         "contractAddress": text(created_address(sender, transaction.nonce))
@@ -190,6 +200,7 @@ def receipt_json(
         "transactionIndex": hex(index),
         "type": hex(receipt.type),
     }
+    return as_members(receipt, rendered)
 
 
 def log_json(

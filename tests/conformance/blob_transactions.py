@@ -54,11 +54,13 @@ class BlobCreatesContract(TransactionRejected):
 
 @dataclass(frozen=True, slots=True)
 class BlobTransaction:
-    """`recovered` is the transaction without its blobs, in the form of a type 2 transaction."""
+    """`recovered` is the transaction without its blobs, in the form of a type 2 transaction; `signing_hash` is what
+    its sender signed."""
 
     recovered: RecoveredTransaction
     max_fee_per_blob_gas: int
     blob_hashes: tuple[Hash32, ...]
+    signing_hash: Hash32
 
     @property
     def blob_gas(self) -> int:
@@ -87,6 +89,7 @@ def decode_blob_transaction(raw: bytes, chain_id: int) -> BlobTransaction:
         RecoveredTransaction(transaction, sender),
         max_fee_per_blob_gas,
         tuple([Hash32(cast(bytes, item)) for item in hashes]),
+        digest,
     )
 
 

@@ -299,7 +299,7 @@ class FakeNode:
 
     def _submit_one(self, raw: bytes) -> Hash32 | CallerError:
         try:
-            transaction = decode_transaction(raw, CHAIN_ID)
+            transaction = decode_transaction(raw, self.chain_id)
             sender = recover_sender(transaction)
         except CallerError as error:
             return error
@@ -339,7 +339,24 @@ class FakeNode:
         return {"height": self.store.head.number}
 
     def validators(self) -> list[dict[str, Json]]:
-        return [{"name": "v0", "power": 1}]
+        validator = ACCOUNTS[9]
+        return [
+            {
+                "address": hexed(validator.address),
+                "publicKey": hexed(validator.public_key),
+                "power": 1,
+                "operator": hexed(validator.address),
+            }
+        ]
 
     def peers(self) -> list[dict[str, Json]]:
-        return [{"id": "a"}]
+        return [
+            {
+                "id": "12D3KooWExample",
+                "direction": "inbound",
+                "address": "/ip4/127.0.0.1/tcp/26656",
+                "connectedSeconds": 12.5,
+                "roundTripMs": 0.4,
+                "penalty": 0,
+            }
+        ]

@@ -1,0 +1,42 @@
+"""`python -m tests.conformance.rpc_compat DIR`: the official request and reply pairs, sent to this node's RPC code.
+
+DIR is searched for `.io` files. If it holds chain.rlp and genesis.json they are the chain; otherwise it is the one in
+tests/vectors. Ends with status 1 when a file fails.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import trio
+
+import chain.keccak  # noqa: F401  (selects the fast back end of eth-hash)
+from tests.conformance.rpc_compat.official_chain import official_chain
+from tests.conformance.rpc_compat.suite import Report, Status, files_of, run_files
+from tests.conformance.vectors import vectors_folder
+from tests.conformance.worker import REPOSITORY
+from tests.rpc.json_schema import OpenRpc
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance.rpc_compat", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder with .io files")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="GLOB", help="method, name, or method/name of files"
+    )
+    options = parser.parse_args(arguments)
+    files = files_of(options.folder, options.only)
+    if not files:
+        parser.error(f"no .io files in {options.folder} fit")
+    own = vectors_folder(REPOSITORY, "AURIGRAPH_VECTORS") / "execution-apis"
+    home = options.folder if (options.folder / "chain.rlp").is_file() else own
+    report: Report = trio.run(run_files, files, official_chain(home), OpenRpc(own / "openrpc.json"))
+    print(json.dumps(report.as_json(), indent=2) if options.json else report.as_text())
+    return 1 if report.of(Status.FAILED) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
