@@ -5,8 +5,6 @@ Owns: nothing but the translation. Never reads blocks or state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from chain.keccak import keccak256
@@ -92,8 +90,3 @@ class NodeMethods:
     def peers(self) -> Json:
         """node_peers."""
         return self._node.peers()
-
-
-def modules(method_names: Iterable[str]) -> dict[str, str]:
-    """rpc_modules: the namespaces, each with the version that go-ethereum gives to all of them."""
-    return dict.fromkeys(sorted({name.partition("_")[0] for name in method_names}), "1.0")

@@ -12,7 +12,7 @@ from typing import Final
 
 from chain.errors import InvariantViolation
 from rpc.method import Method
-from rpc.methods import blocks, execution, fees, logs, node, state
+from rpc.methods import blocks, discover, execution, fees, logs, node, state
 from rpc.services import Services
 
 METHODS_OF: Final[tuple[Callable[[Services], tuple[Method, ...]], ...]] = (
@@ -33,6 +33,6 @@ def method_table(services: Services) -> dict[str, Method]:
             if method.name in table:
                 raise InvariantViolation(f"{method.name} is listed twice")
             table[method.name] = method
-    module_versions = node.modules([*table, "rpc_modules"])
-    table["rpc_modules"] = Method("rpc_modules", lambda: module_versions)
+    for method in discover.methods(table, services.chain.client_version):
+        table[method.name] = method
     return table

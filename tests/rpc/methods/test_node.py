@@ -25,8 +25,8 @@ async def test_constant_and_simple_methods(wire: Wire, fake_node: FakeNode) -> N
         "eth_blobBaseFee": "0x1",
         "eth_baseFee": hex(fake_node.next_base_fee()),
         "node_status": {"height": 5},
-        "node_validators": [{"name": "v0", "power": 1}],
-        "node_peers": [{"id": "a"}],
+        "node_validators": fake_node.validators(),
+        "node_peers": fake_node.peers(),
         "rpc_modules": {"eth": "1.0", "net": "1.0", "node": "1.0", "rpc": "1.0", "web3": "1.0"},
     }
     for method, result in expected.items():
