@@ -1,7 +1,8 @@
-"""Pretended accounts for simulated calls: a state reader that answers differently for some addresses.
+"""Pretended accounts for simulated calls: a state reader that answers differently for some addresses, or the same
+changes made to a WorldState, for simulated blocks.
 
-Owns the override value and its rules. Never writes, and never used for blocks.
-Specification: go-ethereum's state override set (eth_call, eth_estimateGas).
+Owns the override value and its rules. Never writes, and never used for blocks of the chain.
+Specification: go-ethereum's state override set (eth_call, eth_estimateGas, eth_simulateV1).
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from chain.keccak import EMPTY_KECCAK, keccak256
 from chain.types import Address, Hash32, checksum_address
 from state.account import EMPTY_ACCOUNT, MAX_BALANCE, MAX_NONCE, Account
 from state.reader import StateReader
+from state.world import WorldState
 from vm.errors import InvalidCallRequest
 from vm.gas import UINT256_LIMIT
+from vm.precompiles import Precompile
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class AccountOverride:
     """What to pretend about one account; None leaves a field as it is. balance in wei.
 
     state: the whole storage; every other slot is 0. state_diff: single slots. Not both.
+    move_precompile_to: where the precompile of this address is found instead.
     """
 
     balance: int | None = None
@@ -29,6 +33,7 @@ class AccountOverride:
     code: bytes | None = None
     state: Mapping[int, int] | None = None
     state_diff: Mapping[int, int] | None = None
+    move_precompile_to: Address | None = None
 
 
 def check_overrides(overrides: Mapping[Address, AccountOverride]) -> None:
@@ -43,6 +48,58 @@ def check_overrides(overrides: Mapping[Address, AccountOverride]) -> None:
         slots = override.state or override.state_diff or {}
         if not all(0 <= number < UINT256_LIMIT for entry in slots.items() for number in entry):
             raise InvalidCallRequest(f"account {checksum_address(address)}: slot or value out of range")
+
+
+def moved_precompiles(
+    precompiles: Mapping[Address, Precompile], overrides: Mapping[Address, AccountOverride]
+) -> Mapping[Address, Precompile]:
+    """The precompiles once `overrides` are made: one that is overridden is gone, or stands where it was moved to.
+
+    Raises InvalidCallRequest for a move from where there is none, or to an account that is overridden too.
+    """
+    left = dict(precompiles)
+    for address in sorted(overrides):
+        destination = overrides[address].move_precompile_to
+        precompile = left.pop(address, None)
+        if destination is None:
+            continue
+        if precompile is None:
+            raise InvalidCallRequest(f"account {checksum_address(address)} is not a precompile")
+        if destination in overrides:
+            raise InvalidCallRequest(f"account {checksum_address(destination)} is already overridden")
+        left[destination] = precompile
+    return left
+
+
+def apply_overrides(world: WorldState, overrides: Mapping[Address, AccountOverride]) -> None:
+    """Makes the overrides, which have passed `check_overrides`, in a transaction of its own.
+
+    An account that is empty afterwards stays until a transaction touches it.
+    """
+    world.begin_transaction()
+    for address, override in overrides.items():
+        _apply(world, address, override)
+    world.end_transaction(clears_empty=False)
+
+
+def _apply(world: WorldState, address: Address, override: AccountOverride) -> None:
+    if override.nonce is not None:
+        world.set_nonce(address, override.nonce)
+    if override.code is not None:
+        world.set_code(address, override.code)
+    if override.balance is not None:
+        world.set_balance(address, override.balance)
+    if override.state is not None:
+        nonce, balance, code = world.get_nonce(address), world.get_balance(address), world.get_code(address)
+        world.delete(address)
+        world.set_nonce(address, nonce)
+        world.set_balance(address, balance)
+        world.set_code(address, code)
+    slots = override.state if override.state is not None else override.state_diff or {}
+    if slots and not world.exists(address):
+        world.set_balance(address, 0)
+    for slot, value in slots.items():
+        world.set_storage(address, slot, value)
 
 
 class OverriddenReader:
