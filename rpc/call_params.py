@@ -104,13 +104,11 @@ def state_overrides(value: object) -> dict[Address, AccountOverride]:
     fields = members(value, "override.StateOverride")
     if len(fields) > MAX_OVERRIDDEN_ACCOUNTS:
         raise MalformedArgument(f"more than {MAX_OVERRIDDEN_ACCOUNTS} overridden accounts")
-    return {address(key): _account_override(address(key), account) for key, account in fields.items()}
+    return {address(key): _account_override(account) for key, account in fields.items()}
 
 
-def _account_override(owner: Address, value: object) -> AccountOverride:
+def _account_override(value: object) -> AccountOverride:
     fields = members(value, "override.OverrideAccount")
-    if "movePrecompileToAddress" in fields:
-        raise RpcFault.MOVED_PRECOMPILE.error(address="0x" + owner.hex())
     read = {name: decode(fields[wire]) for wire, (name, decode) in _ACCOUNT_FIELDS.items() if wire in fields}
     return AccountOverride(**read)
 
@@ -129,6 +127,7 @@ _ACCOUNT_FIELDS: Final[Mapping[str, tuple[str, Codec]]] = {
     "code": ("code", byte_string),
     "state": ("state", _slots),
     "stateDiff": ("state_diff", _slots),
+    "movePrecompileToAddress": ("move_precompile_to", address),
 }
 
 

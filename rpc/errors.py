@@ -69,7 +69,6 @@ class RpcFault(Enum):
     EXECUTION_TIMED_OUT = _Entry(Code.SERVER_ERROR, "execution aborted (timeout = {seconds}s)")
     HEADER_NOT_FOUND = _Entry(Code.SERVER_ERROR, "header not found")
     HEADER_FOR_HASH_NOT_FOUND = _Entry(Code.SERVER_ERROR, "header for hash not found")
-    MOVED_PRECOMPILE = _Entry(Code.SERVER_ERROR, "account {address} is not a precompile")
     INPUT_AND_DATA = _Entry(
         Code.SERVER_ERROR,
         'both "data" and "input" are set and not equal. Please use "input" to pass call data',

@@ -32,7 +32,7 @@ from vm.errors import (
 )
 from vm.forks import Fork
 from vm.message import Status
-from vm.overrides import AccountOverride, OverriddenReader, check_overrides
+from vm.overrides import AccountOverride, OverriddenReader, check_overrides, moved_precompiles
 from vm.revert_reason import revert_reason
 from vm.rules import rules_of
 from vm.tracer import Tracer
@@ -208,6 +208,9 @@ class _Simulation:
         self._fee_cap, self._tip = _fees(request)
         # A call that offers no price is free: contracts then see a base fee of 0.
         self._env = env if self._fee_cap or self._tip else replace(env, base_fee_per_gas=0)
+        if overrides:
+            precompiles = moved_precompiles(rules_of(env.fork).precompiles, overrides)
+            self._env = replace(self._env, precompiles=precompiles)
 
     @property
     def reader(self) -> StateReader:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from chain.types import checksum_address
 from rpc.config import CallLimits, RpcConfig
 from tests.rpc.dev_chain import (
+    ACCOUNTS,
     COUNTER,
     EMITTER,
     ENVIRONMENT,
@@ -62,7 +64,11 @@ async def test_call_with_pretended_state(wire: Wire) -> None:
     )
     assert (code, message.partition(" has both ")[2]) == (-32000, "'state' and 'stateDiff'")
     code, message = await wire.error("eth_call", to, "latest", {SENDER: {"movePrecompileToAddress": NOBODY}})
-    assert (code, message) == (-32000, f"account {SENDER} is not a precompile")
+    assert (code, message) == (-32000, f"account {checksum_address(ACCOUNTS[0].address)} is not a precompile")
+    moved = {"0x" + "00" * 19 + "04": {"movePrecompileToAddress": NOBODY}}
+    echo = {"to": NOBODY, "data": "0x1234"}
+    assert await wire.result("eth_call", echo, "latest", moved) == "0x1234"
+    assert await wire.result("eth_call", echo, "latest") == "0x"
     code, message = await wire.error("eth_call", to, "latest", {}, {"withdrawals": []})
     assert (code, message) == (-32000, 'block override "withdrawals" is not supported for this RPC method')
 
