@@ -105,7 +105,7 @@ class ChainApplication:
             raise InvariantViolation(f"asked to build block {height} on head {head.parent.header.number}")
         deadline = time.monotonic() + min(deadline_s, self._settings.build_budget_ms / 1000)
         record = ConsensusRecord(self._next_time_ms(head), last_commit)
-        environment = self._executor.environment(head, record, self._operator)
+        environment = self._environment(head, record)
         most = most_transactions(environment.gas_limit) + SPARE_CANDIDATES
         candidates = self._pool.candidates(environment.base_fee_per_gas, most)
 
@@ -195,8 +195,11 @@ class ChainApplication:
     def pending_environment(self) -> BlockEnvironment:
         """The environment of a block built now by this node (any thread)."""
         head = self._head
+        return self._environment(head, ConsensusRecord(self._next_time_ms(head), head.commit))
+
+    def _environment(self, head: HeadRecord, record: ConsensusRecord) -> BlockEnvironment:
+        """Of the block that this node makes on `head`; a follower shows the last one's beneficiary."""
         beneficiary = self._operator if self._operator is not None else head.parent.header.beneficiary
-        record = ConsensusRecord(self._next_time_ms(head), head.commit)
         return self._executor.environment(head, record, beneficiary)
 
     def _next_time_ms(self, head: HeadRecord) -> int:

@@ -83,8 +83,11 @@ class _SenderQueue:
 class Mempool:
     """The pool. Sizes are transactions and wire bytes; prices wei per gas."""
 
-    def __init__(self, settings: MempoolSettings, account: AccountLookup) -> None:
+    def __init__(
+        self, settings: MempoolSettings, account: AccountLookup, *, min_fee_cap: int = MIN_BASE_FEE
+    ) -> None:
         self._settings = settings
+        self._min_fee_cap = min_fee_cap
         self._account = account
         self._by_hash: dict[Hash32, RecoveredTransaction] = {}
         self._senders: dict[Address, _SenderQueue] = {}
@@ -128,10 +131,10 @@ class Mempool:
                 f"transaction underpriced: gas tip cap {transaction.max_priority_fee_per_gas}, "
                 f"minimum needed {self._settings.min_tip_wei}"
             )
-        if transaction.max_fee_per_gas < MIN_BASE_FEE:
+        if transaction.max_fee_per_gas < self._min_fee_cap:
             # No block can ever take it, and it would hold back all later transactions of its sender.
             raise PoolError(
-                f"transaction underpriced: gas fee cap {transaction.max_fee_per_gas}, minimum needed {MIN_BASE_FEE}"
+                f"transaction underpriced: gas fee cap {transaction.max_fee_per_gas}, minimum needed {self._min_fee_cap}"
             )
         account = self._account(sender)
         queue = self._senders.get(sender) or _SenderQueue(account.nonce)

@@ -273,10 +273,7 @@ class TransactionPool:
 
     def _judge(self, raw: bytes) -> RecoveredTransaction | CallerError:
         try:
-            transaction = decode_transaction(raw, self._constants.chain_id)
-            number = self._store.head.number + 1
-            check_transaction_form(transaction, self._constants.forks.at(number), self._constants.gas_limit)
-            return RecoveredTransaction(transaction, recover_sender(transaction))
+            return self._read(raw)
         except CallerError as error:
             return error
         except (InvariantViolation, EnvironmentFault):
@@ -285,6 +282,13 @@ class TransactionPool:
             # Anybody may send anything: a fault of ours in reading it must not end the node.
             log.exception("transaction_crashed_admission", raw="0x" + raw[:MAX_LOGGED_BYTES].hex())
             return PoolError("internal error while reading the transaction")
+
+    def _read(self, raw: bytes) -> RecoveredTransaction:
+        """Decodes, judges what needs no state, and recovers the sender (worker thread). Raises CallerError."""
+        transaction = decode_transaction(raw, self._constants.chain_id)
+        number = self._store.head.number + 1
+        check_transaction_form(transaction, self._constants.forks.at(number), self._constants.gas_limit)
+        return RecoveredTransaction(transaction, recover_sender(transaction))
 
     def _admit(self, judged: RecoveredTransaction | CallerError, acknowledged: bool) -> Admitted:
         if not isinstance(judged, RecoveredTransaction):
