@@ -26,7 +26,7 @@ from chain.errors import CallerError, EnvironmentFault, InvariantViolation
 from chain.header import Header
 from chain.keccak import EMPTY_TRIE_ROOT
 from chain.receipt import Receipt
-from chain.types import ZERO_HASH, Hash32
+from chain.types import ZERO_HASH, Address, Hash32
 from state.block_store import BlockStore, TransactionLocation, block_rows
 from state.caches import ByteBoundedCache, VersionedCache
 from state.changes import StateChanges
@@ -39,6 +39,7 @@ from state.columns import (
     Column,
 )
 from state.kv import DatabaseDamaged, KeyValueStore, LevelStore
+from state.proofs import AccountProof, Checkpoint, prove_account
 from state.reader import DictReader
 from state.state_root import StateRoots, StateUpdate, committed_root
 from state.views import StateCaches, StateView
@@ -269,8 +270,38 @@ class ChainStore:
         """
         view = self._views.get(number)
         if view is None:
-            raise StateUnavailable(f"historical state of block {number} is not available")
+            # "missing trie node" and "is not available" are what clients look for to take another node (go-ethereum).
+            raise StateUnavailable(
+                f"missing trie node: historical state of block {number} is not available, this node keeps that "
+                f"of the last {STATE_VIEWS_KEPT} blocks since its start"
+            )
         return view
+
+    def prove(
+        self, number: int, address: Address, slots: Sequence[int], checkpoint: Checkpoint | None = None
+    ) -> AccountProof:
+        """Merkle proofs of an account and some of its slots under the state root of block `number`.
+
+        `checkpoint` is called for each slot and may raise to give up. Raises StateUnavailable, as `state_at` does.
+        """
+        view = self.state_at(number)
+        header = self.header(number)
+        if header is None:
+            raise DatabaseDamaged(f"the header of block {number}, whose state is kept, is missing")
+        return prove_account(view.rows, header.state_root, address, slots, checkpoint)
+
+    def state_root_after(self, number: int, changes: StateChanges) -> Hash32:
+        """The state root that block `number` would have after `changes` on top. For a block that nobody commits.
+
+        Unlike `compute_root` it may run beside anything, because it shares no cache; it is slower. Raises
+        StateUnavailable, and InvariantViolation if the changes contradict themselves.
+        """
+        view = self.state_at(number)
+        header = self.header(number)
+        if header is None:
+            raise DatabaseDamaged(f"the header of block {number}, whose state is kept, is missing")
+        roots = StateRoots(view.rows, self._limits.cached_trie_nodes)
+        return roots.compute(view, header.state_root, header.hash, changes).root
 
     def compute_root(self, changes: StateChanges) -> StateUpdate:
         """The state root after `changes` on top of the head, or of nothing before `initialise`. No visible effect.

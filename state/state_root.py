@@ -63,7 +63,8 @@ class StateUpdate:
     wipes_storage: bool
 
 
-def _account_leaf(row: bytes) -> bytes:
+def account_leaf(row: bytes) -> bytes:
+    """The leaf of the state trie for a flat account row. Raises ValueError."""
     return trie_leaf_value(decode_flat_account(row))
 
 
@@ -72,8 +73,8 @@ def _node_source(find_node: Callable[[bytes], TrieNode | None], prefix: bytes) -
     return lambda path: find_node(prefix + path)
 
 
-def _leaf_source(rows: KeyValueReader, prefix: bytes, leaf_value: Callable[[bytes], bytes]) -> LeafSource:
-    """Leaves of the trie whose flat rows have keys of `prefix` and the 32-byte hash."""
+def leaf_source(rows: KeyValueReader, prefix: bytes, leaf_value: Callable[[bytes], bytes]) -> LeafSource:
+    """Leaves of the trie whose flat rows have keys of `prefix` and the 32-byte hash; they raise DatabaseDamaged."""
 
     def leaf_below(path: bytes, excluded: Container[bytes]) -> tuple[bytes, bytes] | None:
         digits = path.hex()[1::2]
@@ -101,7 +102,7 @@ def committed_root(rows: KeyValueReader) -> Hash32:
             return node_root(decode_node(raw))
         except ValueError as error:
             raise DatabaseDamaged(f"root of the state trie: {error}") from error
-    leaf = _leaf_source(rows, _ACCOUNT, _account_leaf)(b"", ())
+    leaf = leaf_source(rows, _ACCOUNT, account_leaf)(b"", ())
     return leaf_root(*leaf) if leaf is not None else EMPTY_TRIE_ROOT
 
 
@@ -207,7 +208,7 @@ class _Step:
             root,
             leaves,
             _node_source(self._find_node, _STORAGE_NODE + hashed),
-            _leaf_source(self._rows, prefix, encode_bytes),
+            leaf_source(self._rows, prefix, encode_bytes),
         )
         self._add_nodes(_STORAGE_NODE + hashed, update)
         return update.root
@@ -218,7 +219,7 @@ class _Step:
             root,
             self._leaves,
             _node_source(self._find_node, _ACCOUNT_NODE),
-            _leaf_source(self._rows, _ACCOUNT, _account_leaf),
+            leaf_source(self._rows, _ACCOUNT, account_leaf),
         )
         self._add_nodes(_ACCOUNT_NODE, update)
         return update.root

@@ -161,6 +161,23 @@ def leaf_root(key: bytes, value: bytes) -> Hash32:
     return _root_of(_leaf_reference(key, 0, value))
 
 
+def node_encodings(node: TrieNode) -> list[bytes]:
+    """The RLP of the nodes that `node` stands for: its extension, if it has one, and its branch."""
+    payload = b"".join(node.children)
+    branch = list_header(len(payload)) + payload
+    if not node.prefix:
+        return [branch]
+    reference = branch if len(branch) < 32 else _HASHED + keccak256(branch)
+    payload = encode_bytes(_compact(node.prefix, 0x00)) + reference
+    return [list_header(len(payload)) + payload, branch]
+
+
+def leaf_encoding(key: bytes, depth: int, value: bytes) -> bytes:
+    """The RLP of the leaf of `key`, of whose path `depth` nibbles lie above it."""
+    payload = encode_bytes(_compact(path_of(key)[depth:], 0x20)) + encode_bytes(value)
+    return list_header(len(payload)) + payload
+
+
 def _root_of(reference: bytes) -> Hash32:
     # A root node is never shorter than 32 bytes, so the reference is its hash: keys are 32 bytes long and so the leaves
     # right below the root are longer than that, and a root with an extension or a single leaf holds such a path.

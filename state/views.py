@@ -44,6 +44,11 @@ class StateView:
         self._slots = caches.slots
         self._codes = caches.codes
 
+    @property
+    def rows(self) -> KeyValueReader:
+        """The store as it was after that block; its trie nodes too."""
+        return self._rows
+
     def account(self, address: Address) -> Account | None:
         entry = self._accounts.young.get(address)
         if entry is not None and entry[1] <= self.number:
