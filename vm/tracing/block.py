@@ -21,7 +21,7 @@ from vm.engines import NATIVE
 from vm.environment import BlockEnvironment
 from vm.tracing.interface import Scene, TransactionTracer
 from vm.tracing.run import run_traced
-from vm.transaction import apply_transaction
+from vm.transaction import TransactionResult, apply_transaction
 
 
 class ChangedReader:
@@ -66,6 +66,50 @@ class ChangedReader:
         return address not in self._wiped and self._reader.has_storage(address)
 
 
+class BlockReplay:
+    """The transactions of a block, run again one after the other. `state` is what those so far have left.
+
+    reader: the state before the block, which is not changed. Raises TransactionRejected, TraceTooLarge, and what
+    `checkpoint` raises.
+    """
+
+    def __init__(
+        self, reader: StateReader, env: BlockEnvironment, checkpoint: Callable[[], None] | None = None
+    ) -> None:
+        self._env = replace(env, evm=NATIVE)
+        self._checkpoint = checkpoint
+        self._gas_left = env.gas_limit
+        self._logs = 0
+        self.state = ChangedReader(reader)
+        world = WorldState(self.state)
+        begin_block(world, self._env)
+        self.state.absorb(world.changes())
+
+    def apply(self, recovered: RecoveredTransaction) -> TransactionResult:
+        """Runs the next transaction."""
+        world = WorldState(self.state)
+        result = apply_transaction(
+            world, self._env, recovered, gas_available=self._gas_left, checkpoint=self._checkpoint
+        )
+        self._follow(world, result)
+        return result
+
+    def trace(self, recovered: RecoveredTransaction, tracer: TransactionTracer) -> TransactionResult:
+        """Runs the next transaction with a tracer, a fresh one."""
+        world = WorldState(self.state)
+        scene = Scene(self.state, self._env, recovered.transaction, recovered.sender, self._logs)
+        result = run_traced(
+            world, scene, recovered, tracer, gas_available=self._gas_left, checkpoint=self._checkpoint
+        )
+        self._follow(world, result)
+        return result
+
+    def _follow(self, world: WorldState, result: TransactionResult) -> None:
+        self._gas_left -= result.gas_used
+        self._logs += len(result.logs)
+        self.state.absorb(world.changes())
+
+
 def trace_block(
     reader: StateReader,
     env: BlockEnvironment,
@@ -77,26 +121,13 @@ def trace_block(
 ) -> Iterator[Any]:
     """What the tracers find in the transactions of a block, in order, from the one with index `first` on.
 
-    reader: the state before the block, which is not changed. `next(trace_block(..., first=index))` traces one
-    transaction where it stands. Raises TransactionRejected, TraceTooLarge, and what `checkpoint` raises.
+    `next(trace_block(..., first=index))` traces one transaction where it stands. See BlockReplay.
     """
-    env = replace(env, evm=NATIVE)
-    state = ChangedReader(reader)
-    world = WorldState(state)
-    begin_block(world, env)
-    state.absorb(world.changes())
-    gas_left, logs = env.gas_limit, 0
+    replay = BlockReplay(reader, env, checkpoint)
     for index, recovered in enumerate(transactions):
-        world = WorldState(state)
         if index < first:
-            result = apply_transaction(world, env, recovered, gas_available=gas_left, checkpoint=checkpoint)
+            replay.apply(recovered)
         else:
             tracer = new_tracer()
-            scene = Scene(state, env, recovered.transaction, recovered.sender, logs)
-            result = run_traced(
-                world, scene, recovered, tracer, gas_available=gas_left, checkpoint=checkpoint
-            )
+            replay.trace(recovered, tracer)
             yield tracer.result()
-        gas_left -= result.gas_used
-        logs += len(result.logs)
-        state.absorb(world.changes())

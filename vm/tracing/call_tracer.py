@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from state.world import WorldState
 from vm.evm.frame import Frame
 from vm.evm.instruction import Instruction
@@ -17,14 +19,14 @@ from vm.revert_reason import revert_reason
 from vm.tracing.interface import Budget, Scene, address_of, hex_bytes, hex_word
 from vm.transaction import TransactionResult
 
-FRAME_BYTES = 800  # all calls that 30 million gas can pay for fit
+FRAME_BYTES = 160  # of JSON, at least; also of a log
 OPTIONS = ("onlyTopCall", "withLog")
 
 
 class CallTracer:
     """go-ethereum's callTracer."""
 
-    def __init__(self, options: Mapping[str, bool]) -> None:
+    def __init__(self, options: Mapping[str, bool], budget: Budget) -> None:
         self._only_top = options["onlyTopCall"]
         self._with_log = options["withLog"]
         # The frames not yet left, each with the index that its first log has.
@@ -34,7 +36,7 @@ class CallTracer:
         self._pending: tuple[Frame, Instruction, list[int]] | None = None
         self._next_log = 0
         self._gas_limit = 0
-        self._budget = Budget()
+        self._budget = budget
 
     def begin(self, scene: Scene) -> None:
         self._gas_limit = scene.transaction.gas_limit
@@ -131,6 +133,9 @@ class CallTracer:
 
     def result(self) -> Any:
         return self._top
+
+    def encoded(self) -> bytes:
+        return msgspec.json.encode(self._top)
 
 
 def _note_outcome(frame: dict[str, Any], message: Message, outcome: Outcome) -> None:

@@ -10,22 +10,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from chain.types import Address
 from state.world import WorldState
 from vm.evm.frame import Frame
 from vm.evm.instruction import Instruction
 from vm.message import Message, Outcome
 from vm.rules import rules_of
-from vm.tracing.interface import Scene, hex_bytes
+from vm.tracing.interface import Budget, Scene, hex_bytes
 from vm.transaction import TransactionResult
 
 SELECTOR_BYTES = 4
+ENTRY_BYTES = 16  # of JSON, at least
 
 
 class FourByteTracer:
     """go-ethereum's 4byteTracer."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._counts: dict[str, int] = {}
         self._precompiles: frozenset[Address] = frozenset()
 
@@ -38,7 +42,10 @@ class FourByteTracer:
         size = len(message.input)
         if size >= SELECTOR_BYTES:
             key = f"{hex_bytes(message.input[:SELECTOR_BYTES])}-{size - SELECTOR_BYTES}"
-            self._counts[key] = self._counts.get(key, 0) + 1
+            count = self._counts.get(key, 0)
+            if not count:
+                self._budget.take(ENTRY_BYTES)
+            self._counts[key] = count + 1
 
     def leave(self, message: Message, outcome: Outcome) -> None:
         """Nothing to note."""
@@ -54,3 +61,6 @@ class FourByteTracer:
 
     def result(self) -> Any:
         return self._counts
+
+    def encoded(self) -> bytes:
+        return msgspec.json.encode(self._counts)

@@ -20,8 +20,8 @@ from vm.environment import BlockEnvironment
 from vm.tracer import Tracer
 from vm.transaction import TransactionResult
 
-MAX_TRACE_BYTES = 256 << 20
-"""About what one trace may take in memory. A block of gas fills some hundred megabytes with entries."""
+MAX_TRACE_BYTES = 64 << 20
+"""JSON of one trace. A block of gas fills some hundred megabytes; in memory a tree of calls is 5 times its JSON."""
 
 
 class InvalidTracer(CallerError):
@@ -29,7 +29,7 @@ class InvalidTracer(CallerError):
 
 
 class TraceTooLarge(CallerError):
-    """The trace would take more memory than MAX_TRACE_BYTES. Options that leave things out help."""
+    """The JSON of the trace would be longer than allowed. Options that leave things out help."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -60,6 +60,9 @@ class TransactionTracer(Tracer, Protocol):
     def result(self) -> Any:
         """What was found, as JSON values. Call it after `finish`."""
 
+    def encoded(self) -> bytes:
+        """What was found, as JSON. Call it after `finish`, and then this tracer is of no use any more."""
+
 
 def read_options(tracer: str, config: Mapping[str, Any], names: Iterable[str]) -> dict[str, bool]:
     """The yes-or-no options of a tracer; those not given are False. Raises InvalidTracer."""
@@ -73,7 +76,7 @@ def read_options(tracer: str, config: Mapping[str, Any], names: Iterable[str]) -
 
 
 class Budget:
-    """Memory left for a trace."""
+    """Bytes of JSON left for a trace, or for several that share it. What a trace takes is estimated from below."""
 
     __slots__ = ("_left",)
 

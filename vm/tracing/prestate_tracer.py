@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from chain.keccak import EMPTY_KECCAK
 from chain.types import Address, Hash32
 from state.reader import DictReader
@@ -25,8 +27,8 @@ from vm.rules import rules_of
 from vm.tracing.interface import Budget, InvalidTracer, Scene, address_of, hex_bytes, hex_word
 from vm.transaction import TransactionResult
 
-ACCOUNT_BYTES = 1_000
-SLOT_BYTES = 400
+ACCOUNT_BYTES = 64  # of JSON, at least; those that did not change are left out in the end
+SLOT_BYTES = 136
 OPTIONS = ("diffMode", "disableCode", "disableStorage", "includeEmpty")
 
 _CALLS = ("CALL", "CALLCODE", "DELEGATECALL", "STATICCALL")
@@ -42,23 +44,22 @@ _ACCOUNT_IN_STACK = {
 
 @dataclass(slots=True)
 class _Touched:
-    """An account as the transaction found it; slots with their values then."""
+    """An account as the transaction found it, or left it; slots with their values then."""
 
     nonce: int
     balance: int
-    code: bytes
     code_hash: Hash32
     slots: dict[int, int] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
-        return not (self.nonce or self.balance or self.code)
+        return not self.nonce and not self.balance and self.code_hash == EMPTY_KECCAK
 
 
 class PrestateTracer:
     """go-ethereum's prestateTracer."""
 
-    def __init__(self, options: Mapping[str, bool]) -> None:
+    def __init__(self, options: Mapping[str, bool], budget: Budget) -> None:
         self._diff = options["diffMode"]
         self._code = not options["disableCode"]
         self._storage = not options["disableStorage"]
@@ -70,7 +71,7 @@ class PrestateTracer:
         self._touched: dict[Address, _Touched] = {}
         # What the instruction that runs will have touched if it does not fail: accounts, and a slot of the first.
         self._pending: tuple[tuple[Address, ...], int | None] | None = None
-        self._budget = Budget()
+        self._budget = budget
         self._pre: dict[str, Any] = {}
         self._post: dict[str, Any] = {}
 
@@ -98,10 +99,9 @@ class PrestateTracer:
         if address in self._touched:
             return
         before = self._before
-        code = before.get_code(address)
-        self._budget.take(ACCOUNT_BYTES + 2 * len(code))
+        self._budget.take(ACCOUNT_BYTES)
         self._touched[address] = _Touched(
-            before.get_nonce(address), before.get_balance(address), code, before.get_code_hash(address)
+            before.get_nonce(address), before.get_balance(address), before.get_code_hash(address)
         )
 
     def enter(self, message: Message) -> None:
@@ -149,28 +149,28 @@ class PrestateTracer:
     def finish(self, world: WorldState, result: TransactionResult) -> None:  # noqa: ARG002
         for address, touched in sorted(self._touched.items()):
             if self._diff and (not touched.is_empty and not world.exists(address)):
-                self._pre[hex_bytes(address)] = self._fields(touched, touched.slots)  # it is gone
+                self._pre[hex_bytes(address)] = self._fields(address, touched, touched.slots)  # it is gone
             elif self._diff:
-                self._compare(hex_bytes(address), touched, self._now(address, touched, world))
+                self._compare(address, touched, world)
             elif self._with_empty or not touched.is_empty:
-                self._pre[hex_bytes(address)] = self._fields(touched, touched.slots)
+                self._pre[hex_bytes(address)] = self._fields(address, touched, touched.slots)
 
     def _now(self, address: Address, touched: _Touched, world: WorldState) -> _Touched:
         return _Touched(
             world.get_nonce(address),
             world.get_balance(address),
-            world.get_code(address),
             world.get_code_hash(address),
             {slot: world.get_storage(address, slot) for slot in touched.slots},
         )
 
-    def _compare(self, text: str, was: _Touched, now: _Touched) -> None:
+    def _compare(self, address: Address, was: _Touched, world: WorldState) -> None:
+        now = self._now(address, was, world)
         changed: dict[str, Any] = {}
         if now.balance != was.balance:
             changed["balance"] = hex(now.balance)
         if now.code_hash != was.code_hash:
             if self._code:
-                changed["code"] = hex_bytes(now.code)
+                changed["code"] = self._code_text(world.get_code(address))
             changed["codeHash"] = hex_bytes(now.code_hash)
         if now.nonce != was.nonce:
             changed["nonce"] = now.nonce
@@ -179,13 +179,19 @@ class PrestateTracer:
             return
         new = {slot: now.slots[slot] for slot in slots if now.slots[slot]}
         if not was.is_empty:
-            self._pre[text] = self._fields(was, {slot: was.slots[slot] for slot in slots if was.slots[slot]})
-        self._post[text] = changed | _storage(new)
+            old = {slot: was.slots[slot] for slot in slots if was.slots[slot]}
+            self._pre[hex_bytes(address)] = self._fields(address, was, old)
+        self._post[hex_bytes(address)] = changed | _storage(new)
 
-    def _fields(self, account: _Touched, slots: Mapping[int, int]) -> dict[str, Any]:
+    def _code_text(self, code: bytes) -> str:
+        self._budget.take(2 * len(code))
+        return hex_bytes(code)
+
+    def _fields(self, address: Address, account: _Touched, slots: Mapping[int, int]) -> dict[str, Any]:
+        """Of an account as it was before."""
         fields: dict[str, Any] = {"balance": hex(account.balance)}
-        if account.code and self._code:
-            fields["code"] = hex_bytes(account.code)
+        if account.code_hash != EMPTY_KECCAK and self._code:
+            fields["code"] = self._code_text(self._before.get_code(address))
         if account.code_hash != EMPTY_KECCAK:
             fields["codeHash"] = hex_bytes(account.code_hash)
         if account.nonce:
@@ -194,6 +200,9 @@ class PrestateTracer:
 
     def result(self) -> Any:
         return {"post": self._post, "pre": self._pre} if self._diff else self._pre
+
+    def encoded(self) -> bytes:
+        return msgspec.json.encode(self.result())
 
 
 def _storage(slots: Mapping[int, int]) -> dict[str, Any]:

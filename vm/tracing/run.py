@@ -22,7 +22,7 @@ from vm.simulation import CallRequest, traced_call
 from vm.tracing import call_tracer, prestate_tracer, struct_log
 from vm.tracing.call_tracer import CallTracer
 from vm.tracing.four_byte_tracer import FourByteTracer
-from vm.tracing.interface import InvalidTracer, Scene, TransactionTracer, read_options
+from vm.tracing.interface import Budget, InvalidTracer, Scene, TransactionTracer, read_options
 from vm.tracing.prestate_tracer import PrestateTracer
 from vm.tracing.struct_log import StructLogger
 from vm.transaction import TransactionResult, apply_transaction
@@ -30,31 +30,55 @@ from vm.transaction import TransactionResult, apply_transaction
 STRUCT_LOGS = "structLogs"
 
 
-def _struct_logger(config: Mapping[str, Any]) -> TransactionTracer:
+def _struct_logger(config: Mapping[str, Any], budget: Budget) -> TransactionTracer:
     limit = config.get("limit", 0)
     if type(limit) is not int:
         raise InvalidTracer("option limit must be a whole number")
     options = {name: value for name, value in config.items() if name != "limit"}
-    return StructLogger(read_options(STRUCT_LOGS, options, struct_log.OPTIONS), limit)
+    return StructLogger(read_options(STRUCT_LOGS, options, struct_log.OPTIONS), limit, budget)
 
 
-TRACERS: Mapping[str, Callable[[Mapping[str, Any]], TransactionTracer]] = {
+def _call_tracer(config: Mapping[str, Any], budget: Budget) -> TransactionTracer:
+    return CallTracer(read_options("callTracer", config, call_tracer.OPTIONS), budget)
+
+
+def _prestate_tracer(config: Mapping[str, Any], budget: Budget) -> TransactionTracer:
+    return PrestateTracer(read_options("prestateTracer", config, prestate_tracer.OPTIONS), budget)
+
+
+def _four_byte_tracer(config: Mapping[str, Any], budget: Budget) -> TransactionTracer:
+    read_options("4byteTracer", config, ())
+    return FourByteTracer(budget)
+
+
+TRACERS: Mapping[str, Callable[[Mapping[str, Any], Budget], TransactionTracer]] = {
     STRUCT_LOGS: _struct_logger,
-    "callTracer": lambda config: CallTracer(read_options("callTracer", config, call_tracer.OPTIONS)),
-    "prestateTracer": lambda config: PrestateTracer(
-        read_options("prestateTracer", config, prestate_tracer.OPTIONS)
-    ),
-    "4byteTracer": lambda config: (read_options("4byteTracer", config, ()), FourByteTracer())[1],
+    "callTracer": _call_tracer,
+    "prestateTracer": _prestate_tracer,
+    "4byteTracer": _four_byte_tracer,
 }
 """The default one of go-ethereum has no name there; here it is called by the name of its result."""
 
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    STRUCT_LOGS: (*struct_log.OPTIONS, "limit"),
+    "callTracer": call_tracer.OPTIONS,
+    "prestateTracer": prestate_tracer.OPTIONS,
+    "4byteTracer": (),
+}
+"""What each tracer can be told."""
 
-def make_tracer(name: str | None, config: Mapping[str, Any]) -> TransactionTracer:
-    """A tracer for one transaction. Raises InvalidTracer for a name or an option that does not exist."""
+
+def make_tracer(
+    name: str | None, config: Mapping[str, Any], budget: Budget | None = None
+) -> TransactionTracer:
+    """A tracer for one transaction. Raises InvalidTracer for a name or an option that does not exist.
+
+    budget: what is left for several traces together; without, this one may take MAX_TRACE_BYTES.
+    """
     make = TRACERS.get(name or STRUCT_LOGS)
     if make is None:
         raise InvalidTracer(f"no tracer is called {name}; there are: {', '.join(TRACERS)}")
-    return make(config)
+    return make(config, budget or Budget())
 
 
 def trace_transaction(
@@ -105,6 +129,21 @@ def trace_call(
     checkpoint: Callable[[], None] | None = None,
 ) -> Any:
     """As `trace_transaction`, of a call that nobody signed: see vm.simulation.simulate_call for how it runs."""
+    run_traced_call(reader, env, request, tracer, gas_cap=gas_cap, overrides=overrides, checkpoint=checkpoint)
+    return tracer.result()
+
+
+def run_traced_call(
+    reader: StateReader,
+    env: BlockEnvironment,
+    request: CallRequest,
+    tracer: TransactionTracer,
+    *,
+    gas_cap: int,
+    overrides: Mapping[Address, AccountOverride] | None = None,
+    checkpoint: Callable[[], None] | None = None,
+) -> None:
+    """`trace_call`, but what was found is left with the tracer."""
 
     def begin(before: StateReader, call_env: BlockEnvironment, transaction: Any) -> None:
         tracer.begin(Scene(before, call_env, transaction, request.caller))
@@ -120,4 +159,3 @@ def trace_call(
         checkpoint=checkpoint,
     )
     tracer.finish(world, result)
-    return tracer.result()
