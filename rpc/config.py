@@ -34,6 +34,26 @@ class HttpLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSocketLimits:
+    """Bounds of the WebSocket connections of one listener. Sizes in bytes, durations in seconds."""
+
+    max_connections: int = 1_024  # not counted as HTTP connections; the next one is answered 503
+    evict_idle_after_s: float = (
+        60.0  # without requests and subscriptions, before a new one may take its place
+    )
+    max_message_bytes: int = 5 * 1024 * 1024  # as an HTTP body; a longer message ends the connection (1009)
+    max_calls_in_progress: int = 16  # messages being answered; the connection is not read beyond
+    max_queued_notifications: int = 20_000  # go-ethereum's clients keep that many; beyond: closed with 1013
+    max_queued_bytes: int = 8 * 1024 * 1024  # of notifications for one slow client; beyond: closed with 1013
+    max_queued_bytes_together: int = 64 * 1024 * 1024  # of notifications for all slow clients
+    max_subscriptions: int = 256  # of one connection
+    ping_after_s: float = 30.0  # of silence; go-ethereum's number
+    pong_within_s: float = 30.0  # a client that sends nothing that long after a ping is gone
+    write_timeout_s: float = 15.0  # for 256 kB: a client that reads slower is closed with 1013
+    close_within_s: float = 5.0  # for the client to answer a closing handshake
+
+
+@dataclass(frozen=True, slots=True)
 class CallLimits:
     """Bounds of the JSON-RPC methods."""
 
@@ -48,6 +68,11 @@ class CallLimits:
     max_filter_terms: int = 1_000  # addresses, or alternatives of one topic position; geth's number
     max_fee_history_blocks: int = 1_024  # geth's number
     reply_cache_bytes: int = 32 * 1024 * 1024  # encoded block and receipt replies, by block hash
+    max_filters: int = 10_000  # installed with eth_new*Filter, all clients together
+    filter_idle_s: float = 300.0  # a filter that nobody polls that long is removed; geth's number
+    max_criteria_bytes: int = 64 * 1024 * 1024  # addresses and topics of all filters and log subscriptions
+    max_remembered_transactions: int = 32_768  # that pending-transaction filters have not been told yet
+    max_remembered_transaction_bytes: int = 32 * 1024 * 1024  # of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +90,5 @@ class RpcConfig:
     cors_origins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = LOCAL_HOSTS
     http: HttpLimits = field(default_factory=HttpLimits)
+    websocket: WebSocketLimits = field(default_factory=WebSocketLimits)
     calls: CallLimits = field(default_factory=CallLimits)

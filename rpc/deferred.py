@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from rpc.errors import RpcFault
+from rpc.session import Topic
 
 
 class Deadline:
@@ -58,3 +59,17 @@ class OnLoop:
     """
 
     job: Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """A subscription for the connection that asks; the answer is its id."""
+
+    topic: Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """The end of a subscription of the connection that asks; the answer is true."""
+
+    subscription_id: str

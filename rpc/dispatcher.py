@@ -11,7 +11,7 @@ A call that fails never fails its neighbours. `InvariantViolation` passes throug
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -23,10 +23,11 @@ from chain.errors import CallerError, InvariantViolation
 from rpc.backend import PoolBackend
 from rpc.bug_log import log_bug
 from rpc.byte_budget import ByteBudget
-from rpc.deferred import Deadline, OffLoop, OnLoop, Submission
+from rpc.deferred import Deadline, OffLoop, OnLoop, Submission, Subscribe, Unsubscribe
 from rpc.errors import RpcError, RpcFault, to_rpc_error
 from rpc.heavy import HeavyCalls
 from rpc.method import Method, bind
+from rpc.session import Session
 
 MAX_JSON_VALUES = 100_000
 SPARE_JSON_VALUES = 1_000
@@ -66,7 +67,14 @@ _encode = msgspec.json.Encoder().encode
 
 _NULL = b"null"
 _SCALAR_ID_STARTS = frozenset(b'"-0123456789n')
-_DEFERRED = (OffLoop, OnLoop, Submission)
+_DEFERRED = (OffLoop, OnLoop, Submission, Subscribe, Unsubscribe)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A request whose reply has to be waited for; await `finish()` once."""
+
+    finish: Callable[[], Awaitable[bytes | None]]
 
 
 class Dispatcher:
@@ -91,22 +99,32 @@ class Dispatcher:
         self._max_response_bytes = max_response_bytes
         self._handler_timeout_s = handler_timeout_s
 
-    async def handle(self, body: bytes) -> bytes | None:
-        """The reply to a request or batch as JSON; None when there is nothing to answer."""
+    async def handle(self, body: bytes, session: Session | None = None) -> bytes | None:
+        """The reply to a request or batch as JSON; None when there is nothing to answer.
+
+        `session`: the connection, when it can be notified.
+        """
+        reply = self.start(body, session)
+        return await reply.finish() if isinstance(reply, Unfinished) else reply
+
+    def start(self, body: bytes, session: Session | None = None) -> bytes | Unfinished | None:
+        """As `handle`, but only the part that needs no waiting; most requests are answered here."""
         if len(body) > SPARE_JSON_VALUES and _holds_too_many_values(body):
             return _error_reply(_NULL, RpcFault.REQUEST_TOO_COMPLEX.error())
         try:
             call = _decode_call(body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return await self._handle_other(body)
-        return await self._answer_one(call)
+            return self._start_other(body, session)
+        return self._start_one(call, session)
 
-    async def _handle_other(self, body: bytes) -> bytes | None:
+    def _start_other(self, body: bytes, session: Session | None) -> bytes | Unfinished | None:
         """A batch, or something malformed."""
         try:
             if not body.lstrip(b" \t\r\n").startswith(b"["):
                 element = _as_element(msgspec.Raw(body))
-                return _refusal(element) if isinstance(element, _Refused) else await self._answer_one(element)
+                if isinstance(element, _Refused):
+                    return _refusal(element)
+                return self._start_one(element, session)
             try:
                 elements: Sequence[_Element] = _decode_calls(body)
             except msgspec.ValidationError:
@@ -119,12 +137,19 @@ class Dispatcher:
             ids = (bytes(element.id) for element in elements if _may_be_id(bytes(element.id)))
             first = next((call_id for call_id in ids if call_id), _NULL)
             return b"[%b]" % _error_reply(first, RpcFault.BATCH_TOO_LARGE.error())
-        return await _Batch(self, elements).run()
+        return Unfinished(_Batch(self, elements, session).run)
 
-    async def _answer_one(self, call: _Call) -> bytes | None:
+    def _start_one(self, call: _Call, session: Session | None) -> bytes | Unfinished | None:
         result = self.begin(call)
         if type(result) in _DEFERRED:
-            result = await self.finish(result, trio.current_time() + self._handler_timeout_s)
+            return Unfinished(partial(self._finish_one, call, result, session))
+        return self._bounded_reply(call, result)
+
+    async def _finish_one(self, call: _Call, deferred: object, session: Session | None) -> bytes | None:
+        until = trio.current_time() + self._handler_timeout_s
+        return self._bounded_reply(call, await self.finish(deferred, until, session))
+
+    def _bounded_reply(self, call: _Call, result: object) -> bytes | None:
         reply = self.reply(call, result)
         if reply is not None and len(reply) > self._max_response_bytes:
             return _error_reply(bytes(call.id), RpcFault.RESPONSE_TOO_LARGE.error())
@@ -158,10 +183,12 @@ class Dispatcher:
         method = self._methods.get(call.method)
         return method is not None and method.submits
 
-    async def finish(self, deferred: object, until: float) -> object:
+    async def finish(self, deferred: object, until: float, session: Session | None) -> object:
         """The result of a deferred answer, or an RpcError. `until` is a time of trio's clock."""
         if isinstance(deferred, Submission):
             return (await self.submit([deferred.raw], until))[0]
+        if isinstance(deferred, Subscribe | Unsubscribe):
+            return _ask_session(deferred, session)
         result: object = RpcFault.TIMED_OUT.error()
         try:
             with trio.move_on_at(until):
@@ -210,8 +237,9 @@ class Dispatcher:
 class _Batch:
     """One batch in progress: calls run in order; replies keep it."""
 
-    def __init__(self, dispatcher: Dispatcher, elements: Sequence[_Element]) -> None:
+    def __init__(self, dispatcher: Dispatcher, elements: Sequence[_Element], session: Session | None) -> None:
         self._dispatcher = dispatcher
+        self._session = session
         self._budget = dispatcher._reply_budget
         self._elements = elements
         self._replies: list[bytes] = []
@@ -244,7 +272,7 @@ class _Batch:
             if self._waiting:
                 await self._submit_waiting()  # a malformed transaction: replies keep the order
             if type(result) in _DEFERRED:
-                result = await dispatcher.finish(result, self._until)
+                result = await dispatcher.finish(result, self._until, self._session)
             reply = dispatcher.reply(element, result)
             if reply is not None:
                 self._add(reply)
@@ -293,6 +321,20 @@ class _Batch:
 
     def _joined(self) -> bytes | None:
         return b"[%b]" % b",".join(self._replies) if self._replies else None
+
+
+def _ask_session(request: Subscribe | Unsubscribe, session: Session | None) -> object:
+    """The answer of a connection that can be notified, or an RpcError; `session` None: it cannot."""
+    try:
+        if isinstance(request, Subscribe):
+            if session is None:
+                return RpcFault.NOTIFICATIONS_UNSUPPORTED.error()
+            return session.subscribe(request.topic)
+        if session is None or not session.unsubscribe(request.subscription_id):
+            return RpcFault.SUBSCRIPTION_NOT_FOUND.error()
+    except RpcError as error:
+        return error
+    return True
 
 
 def _run_and_encode(job: Callable[[Deadline], object], deadline: Deadline) -> msgspec.Raw:

@@ -94,6 +94,21 @@ class RpcFault(Enum):
     LOG_TERMS_TOO_MANY = _Entry(Code.INVALID_PARAMS, "exceed max addresses or topics per search position")
     LOG_PENDING = _Entry(Code.SERVER_ERROR, "pending logs are not supported")
     LOG_BLOCK_UNKNOWN = _Entry(Code.SERVER_ERROR, "unknown block")
+    NOTIFICATIONS_UNSUPPORTED = _Entry(Code.METHOD_NOT_FOUND, "notifications not supported")
+    SUBSCRIPTION_NAME_MISSING = _Entry(Code.INVALID_PARAMS, "expected subscription name as first argument")
+    SUBSCRIPTION_UNKNOWN = _Entry(Code.METHOD_NOT_FOUND, 'no "{name}" subscription in eth namespace')
+    SUBSCRIPTION_NOT_FOUND = _Entry(Code.SERVER_ERROR, "subscription not found")
+    SUBSCRIPTIONS_TOO_MANY = _Entry(
+        Code.LIMIT_EXCEEDED, "limit exceeded: more than {limit} subscriptions of one connection"
+    )
+    FILTER_NOT_FOUND = _Entry(Code.SERVER_ERROR, "filter not found")
+    FILTER_FELL_BEHIND = _Entry(
+        Code.SERVER_ERROR, "filter not found: it was polled too seldom, entries are lost and it was removed"
+    )
+    FILTERS_TOO_MANY = _Entry(Code.LIMIT_EXCEEDED, "limit exceeded: too many filters are installed")
+    CRITERIA_TOO_LARGE = _Entry(
+        Code.LIMIT_EXCEEDED, "limit exceeded: too many addresses and topics in filters and subscriptions"
+    )
 
     def error(self, data: str | None = None, **values: object) -> RpcError:
         """The error of this entry, its text filled with `values`; `data` is hex, or None."""
