@@ -69,7 +69,7 @@ class FeeMethods:
         last = self._last(newest, head)
         count = min(block_count, self._limits.max_fee_history_blocks, last + 1)
         if count == 0:
-            return {"oldestBlock": "0x0", "gasUsedRatio": []}
+            return {"oldestBlock": "0x0", "baseFeePerGas": [], "gasUsedRatio": []}
         first = last - count + 1
         if not percentiles and count <= SUGGESTION_BLOCKS:
             return self._history(first, last, percentiles, None)

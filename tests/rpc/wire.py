@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 import trio
 
+from tests.rpc.json_schema import assert_valid_reply
+
 
 @dataclass
 class Reply:
@@ -90,8 +92,12 @@ class Wire:
             return True
 
     async def post(self, body: bytes, *headers: str) -> Reply:
+        """The answer to a request, which is checked against the official OpenRPC document."""
         await self.send(request("POST", "/", body, *headers))
-        return await self.read_reply()
+        reply = await self.read_reply()
+        if reply.status == 200 and reply.body:
+            assert_valid_reply(body, reply.body)
+        return reply
 
     async def rpc(self, method: str, *params: object) -> Any:
         """The reply object of a call."""
