@@ -13,11 +13,9 @@ from pathlib import Path
 import trio
 
 import chain.keccak  # noqa: F401  (selects the fast back end of eth-hash)
-from tests.conformance.rpc_compat.official_chain import official_chain
+from tests.conformance.rpc_compat.official_chain import OFFICIAL_FOLDER, official_chain
 from tests.conformance.rpc_compat.suite import Report, Status, files_of, run_files
-from tests.conformance.vectors import vectors_folder
-from tests.conformance.worker import REPOSITORY
-from tests.rpc.json_schema import OpenRpc
+from tests.rpc.json_schema import official_openrpc
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,9 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = files_of(options.folder, options.only)
     if not files:
         parser.error(f"no .io files in {options.folder} fit")
-    own = vectors_folder(REPOSITORY, "AURIGRAPH_VECTORS") / "execution-apis"
-    home = options.folder if (options.folder / "chain.rlp").is_file() else own
-    report: Report = trio.run(run_files, files, official_chain(home), OpenRpc(own / "openrpc.json"))
+    home = options.folder if (options.folder / "chain.rlp").is_file() else OFFICIAL_FOLDER
+    report: Report = trio.run(run_files, files, official_chain(home), official_openrpc())
     print(json.dumps(report.as_json(), indent=2) if options.json else report.as_text())
     return 1 if report.of(Status.FAILED) else 0
 

@@ -8,13 +8,10 @@ from typing import Final
 
 import pytest
 
-from tests.conformance.rpc_compat.official_chain import OfficialChain, official_chain
+from tests.conformance.rpc_compat.official_chain import OFFICIAL_FOLDER, OfficialChain
 from tests.conformance.rpc_compat.suite import Status, files_of, run_file
-from tests.conformance.vectors import vectors_folder
-from tests.conformance.worker import REPOSITORY
-from tests.rpc.json_schema import OpenRpc
+from tests.rpc.json_schema import official_openrpc
 
-FOLDER: Final = vectors_folder(REPOSITORY, "AURIGRAPH_VECTORS") / "execution-apis"
 LEAST_FILES: Final = 155
 """A broken reader must not pass by finding nothing."""
 HEAD_HASH: Final = "d226371d0b1551adb03fb52b71f08e3e11247fe9b1af994768af8cdaa8e7dcd7"
@@ -34,31 +31,21 @@ BEING_BUILT: Final = (
 """Methods whose files may still fail."""
 
 
-@pytest.fixture(scope="module")
-def chain() -> OfficialChain:
-    return official_chain(FOLDER)
-
-
-@pytest.fixture(scope="module")
-def openrpc() -> OpenRpc:
-    return OpenRpc(FOLDER / "openrpc.json")
-
-
 def label(path: Path) -> str:
     return f"{path.parent.name}/{path.stem}"
 
 
 def test_the_suite_is_complete(chain: OfficialChain) -> None:
-    assert len(files_of(FOLDER)) >= LEAST_FILES
+    assert len(files_of(OFFICIAL_FOLDER)) >= LEAST_FILES
     assert chain.store.head.number == 54
     assert chain.store.head.hash.hex() == HEAD_HASH
 
 
-@pytest.mark.parametrize("path", files_of(FOLDER), ids=label)
-async def test_the_official_reply_is_given(path: Path, chain: OfficialChain, openrpc: OpenRpc) -> None:
-    verdict = await run_file(path, chain, openrpc)
+@pytest.mark.parametrize("path", files_of(OFFICIAL_FOLDER), ids=label)
+async def test_the_official_reply_is_given(path: Path, chain: OfficialChain) -> None:
+    verdict = await run_file(path, chain, official_openrpc())
     if verdict.status is Status.EXCLUDED:
         pytest.skip(verdict.reasons[0])
-    if verdict.status is Status.FAILED and path in files_of(FOLDER, BEING_BUILT):
+    if verdict.status is Status.FAILED and path in files_of(OFFICIAL_FOLDER, BEING_BUILT):
         pytest.xfail("being built")
     assert verdict.reasons == ()
