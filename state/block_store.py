@@ -8,20 +8,30 @@ Threads: safe from any thread; `remember` from the one that commits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from chain.block import Block
 from chain.errors import InvariantViolation
 from chain.header import Header, HeaderError, decode_header
-from chain.receipt import Receipt
+from chain.keccak import keccak256
+from chain.receipt import Log, Receipt
 from chain.transaction import Transaction
 from chain.types import Hash32
-from state.block_codec import decode_body, decode_receipts, encode_body, encode_receipts
+from state.block_codec import (
+    RawLog,
+    decode_body,
+    decode_logs,
+    decode_raw_transactions,
+    decode_receipts,
+    encode_body,
+    encode_receipts,
+)
 from state.caches import ByteBoundedCache
 from state.columns import Column, number_key
 from state.kv import DatabaseDamaged, KeyValueStore, WriteBatch
+from state.log_terms import LocatedLog, LogTerms
 
 T = TypeVar("T")
 
@@ -137,6 +147,39 @@ class BlockStore:
         self._receipts.put(number, receipts, _receipts_size(receipts))
         return receipts
 
+    def matching_logs(self, number: int, terms: LogTerms) -> list[LocatedLog] | None:
+        """The logs of block `number` that `terms` accept, in order.
+
+        Decodes neither receipts nor transactions that are not in the caches: a query reads many blocks for few logs.
+        """
+        receipts = self._receipts.get(number)
+        if receipts is not None:
+            found = _select_logs(receipts, terms)
+        else:
+            raw = self._get(Column.RECEIPTS, number)
+            if raw is None:
+                return None
+            stored = _decoded(lambda: decode_logs(raw), f"receipts of block {number}")
+            found = _decoded(lambda: _select_raw_logs(stored, terms), f"receipts of block {number}")
+        if not found:
+            return []
+        hashes = self._transaction_hashes(number, {index for index, _, _ in found})
+        return [LocatedLog(log, index, hashes[index], log_index) for index, log_index, log in found]
+
+    def _transaction_hashes(self, number: int, indexes: Iterable[int]) -> dict[int, Hash32]:
+        """The hashes of some transactions of a block whose receipts are there."""
+        block = self._blocks.get(number)
+        try:
+            if block is not None:
+                return {index: block.transactions[index].hash for index in indexes}
+            raw = self._get(Column.BODY, number)
+            if raw is None:
+                raise DatabaseDamaged(f"block {number} has receipts but no body")
+            transactions = _decoded(lambda: decode_raw_transactions(raw), f"body of block {number}")
+            return {index: keccak256(transactions[index]) for index in indexes}
+        except IndexError as error:
+            raise DatabaseDamaged(f"block {number} has more receipts than transactions") from error
+
     def block_number(self, block_hash: Hash32) -> int | None:
         """Number of the block with this hash."""
         raw = self._rows.get(Column.HEADER_NUMBER.value + block_hash)
@@ -163,6 +206,33 @@ class BlockStore:
         self._headers.put(block.number, block.header, HEADER_BYTES)
         self._blocks.put(block.number, block, _block_size(block))
         self._receipts.put(block.number, stored, _receipts_size(stored))
+
+
+def _select_logs(receipts: Sequence[Receipt], terms: LogTerms) -> list[tuple[int, int, Log]]:
+    """(transaction, log in the block, log) of each match."""
+    found: list[tuple[int, int, Log]] = []
+    before = 0
+    for index, receipt in enumerate(receipts):
+        for offset, log in enumerate(receipt.logs):
+            if terms.accepts(log.address, log.topics):
+                found.append((index, before + offset, log))
+        before += len(receipt.logs)
+    return found
+
+
+def _select_raw_logs(stored: Sequence[Sequence[RawLog]], terms: LogTerms) -> list[tuple[int, int, Log]]:
+    """The same out of a record. Raises ValueError if the record holds something else."""
+    found: list[tuple[int, int, Log]] = []
+    before = 0
+    try:
+        for index, logs in enumerate(stored):
+            for offset, (address, topics, payload) in enumerate(logs):
+                if terms.accepts(address, topics):
+                    found.append((index, before + offset, Log(address, tuple(topics), payload)))
+            before += len(logs)
+    except TypeError as error:
+        raise ValueError(f"stored log: {error}") from error
+    return found
 
 
 def _decoded(decode: Callable[[], T], what: str) -> T:

@@ -15,7 +15,7 @@ finds at its next start the last block whose commit had returned, or the one who
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,8 @@ from state.columns import (
     Column,
 )
 from state.kv import DatabaseDamaged, KeyValueStore, LevelStore
+from state.log_index import LogIndex
+from state.log_terms import LocatedLog, LogTerms, blocks_by_bloom
 from state.proofs import AccountProof, Checkpoint, prove_account
 from state.reader import DictReader
 from state.state_root import StateRoots, StateUpdate, committed_root
@@ -112,6 +114,7 @@ class ChainStore:
         self._blocks = BlockStore(
             rows, chain_id, limits.header_bytes, limits.block_bytes, limits.receipt_bytes
         )
+        self._log_index = LogIndex(rows)
         self._roots = StateRoots(rows, limits.cached_trie_nodes)
         self._writing = threading.Lock()
         self._views: dict[int, StateView] = {}
@@ -194,6 +197,7 @@ class ChainStore:
             raise DatabaseDamaged(f"the state in the database is not the one after block {head.number}")
 
     def _publish_first(self, head: Head) -> None:
+        self._log_index.open_section(head.number)
         limits = self._limits
         self._caches = StateCaches(
             VersionedCache(limits.cached_accounts, head.number),
@@ -277,6 +281,10 @@ class ChainStore:
             )
         return view
 
+    def oldest_state(self) -> int:
+        """The number of the first block whose state is kept; all from there to the head are."""
+        return min(list(self._views))
+
     def prove(
         self, number: int, address: Address, slots: Sequence[int], checkpoint: Checkpoint | None = None
     ) -> AccountProof:
@@ -284,24 +292,17 @@ class ChainStore:
 
         `checkpoint` is called for each slot and may raise to give up. Raises StateUnavailable, as `state_at` does.
         """
-        view = self.state_at(number)
-        header = self.header(number)
-        if header is None:
-            raise DatabaseDamaged(f"the header of block {number}, whose state is kept, is missing")
-        return prove_account(view.rows, header.state_root, address, slots, checkpoint)
+        rows = self.state_at(number).rows
+        return prove_account(rows, committed_root(rows), address, slots, checkpoint)
 
-    def state_root_after(self, number: int, changes: StateChanges) -> Hash32:
-        """The state root that block `number` would have after `changes` on top. For a block that nobody commits.
+    def state_root_after(self, view: StateView, changes: StateChanges) -> Hash32:
+        """The state root after `changes` on top of `view`, for a block that nobody commits.
 
         Unlike `compute_root` it may run beside anything, because it shares no cache; it is slower. Raises
-        StateUnavailable, and InvariantViolation if the changes contradict themselves.
+        InvariantViolation if the changes contradict themselves.
         """
-        view = self.state_at(number)
-        header = self.header(number)
-        if header is None:
-            raise DatabaseDamaged(f"the header of block {number}, whose state is kept, is missing")
         roots = StateRoots(view.rows, self._limits.cached_trie_nodes)
-        return roots.compute(view, header.state_root, header.hash, changes).root
+        return roots.compute(view, committed_root(view.rows), ZERO_HASH, changes).root
 
     def compute_root(self, changes: StateChanges) -> StateUpdate:
         """The state root after `changes` on top of the head, or of nothing before `initialise`. No visible effect.
@@ -348,7 +349,11 @@ class ChainStore:
             batch = block_rows(block, receipts, certificate, consensus_record)
             batch.update(update.rows)
             batch[_HEAD_KEY] = encode_head(new_head)
+            indexed = self._log_index.block(header.number, receipts)
+            if indexed is not None:
+                batch.update(indexed.rows)
             self._rows.write(batch, sync=True)
+            self._log_index.committed(indexed)
             self._blocks.remember(block, receipts)
             self._roots.committed(update)
             self._advance(new_head, update)
@@ -415,6 +420,37 @@ class ChainStore:
     def consensus_record(self, number: int) -> bytes | None:
         """The consensus record that was given with block `number`, or None."""
         return self._blocks.consensus_record(number)
+
+    # --- logs ------------------------------------------------------------------------------------------------
+
+    def log_candidates(
+        self, terms: LogTerms, first: int, last: int, check: Callable[[], None]
+    ) -> Iterator[int]:
+        """The committed blocks from `first` to `last` that may hold a log which `terms` accept, ascending; none that
+        holds one is left out.
+
+        Lazy. `check` is called every few milliseconds at least; what it raises ends the search. Raises DatabaseDamaged.
+        """
+        first, last = max(first, 0), min(last, self.head.number)
+        indexed_to = self._log_index.next_number
+        yield from self._log_index.candidates(terms, first, min(last, indexed_to - 1), check)
+        yield from blocks_by_bloom(terms, range(max(first, indexed_to), last + 1), self._bloom, check)
+
+    def _bloom(self, number: int) -> bytes | None:
+        header = self._blocks.header(number)
+        return header.logs_bloom if header is not None else None
+
+    def matching_logs(self, number: int, terms: LogTerms) -> Sequence[LocatedLog] | None:
+        """The logs of block `number` that `terms` accept, in order, or None. Decodes no more than it must."""
+        return self._blocks.matching_logs(number, terms)
+
+    def extend_log_index(self) -> bool:
+        """Take stored blocks into the log index that are not there yet: a step of about 20 ms. Returns whether there
+        are more, which only happens after a database was written by a version without this index.
+
+        From one thread at a time, which may be another one than that of the commits.
+        """
+        return self._log_index.catch_up(self.head.number)
 
     # --- small records ---------------------------------------------------------------------------------------
 

@@ -32,13 +32,17 @@ class Column(bytes, Enum):
     TRANSACTION = b"t"  # transaction hash                 -> number (8) | index (4)
     CERTIFICATE = b"v"  # number (8)                       -> commit certificate, bytes of the consensus layer
     CONSENSUS = b"k"  # number (8)                       -> consensus record, bytes of the consensus layer
+    LOG_SECTION = (
+        b"l"  # bucket (1) | last block (8)      -> part of a section of the log index, see state.log_index
+    )
     META = b"m"  # name                             -> small named record, names below
 
 
 META_SCHEMA: Final = b"schema"
 META_GENESIS: Final = b"genesis"
 META_HEAD: Final = b"head"
-# Records of other layers get their own name space, so that they can never overwrite the three above.
+META_LOG_INDEX: Final = b"log_index"  # number (8): the sections of the log index hold all blocks below it
+# Records of other layers get their own name space, so that they can never overwrite those above.
 META_FOREIGN_PREFIX: Final = b"x/"
 
 
