@@ -14,13 +14,22 @@ from chain.types import Address
 from consensus.errors import InvalidConsensusParams, InvalidValidatorSet
 from consensus.params import ConsensusParams
 from consensus.validator_set import new_validator_set, validator_of
-from genesis import Genesis, GenesisError, genesis_block, genesis_id, genesis_state, load_genesis
+from genesis import (
+    DEV_CHAIN_IDS,
+    Genesis,
+    GenesisError,
+    genesis_block,
+    genesis_id,
+    genesis_state,
+    load_genesis,
+)
 from node.block_execution import HEADER_ROOM_BYTES
 from node.chain_record import ChainRecord, genesis_chain_record
 from node.chain_rules import ChainConstants, genesis_consensus_root
-from node.errors import ConfigError
+from node.errors import ConfigError, HomeError
 from node.payload import ConsensusRecord, encode_record
 from state.chain_store import ChainStore
+from state.dev_store import DEV_MARK, DevChainStore
 
 RECORD_BYTES = 256  # consensus record with a commit, its slots aside, and the framing of one transaction
 COMMIT_SLOT_BYTES = 96  # address, flag and signature of one validator in a commit
@@ -73,13 +82,49 @@ def least_block_bytes(validators: int) -> int:
 
 def open_store(path: Path, chain: ChainFile) -> ChainStore:
     """Opens the database, writing block 0 into an empty one. Raises EnvironmentFault."""
-    genesis, sets = chain.genesis, chain.record
+    genesis = chain.genesis
     store = ChainStore.open(path, chain_id=genesis.chain_id, genesis_id=genesis_id(genesis))
-    if not store.is_initialised:
-        changes = genesis_state(genesis)
-        root = store.compute_root(changes).root
-        root_of_consensus = genesis_consensus_root(
-            chain.constants, sets.validators, sets.next_validators, genesis.timestamp * 1000
+    if store.meta_get(DEV_MARK) is not None:
+        store.close()
+        raise HomeError(
+            f"{path} holds a development chain, whose state may have been changed by hand: start it with --dev"
         )
-        store.initialise(genesis_block(genesis, root, root_of_consensus), changes, genesis_id(genesis))
+    if not store.is_initialised:
+        write_first_block(store, chain)
     return store
+
+
+def open_dev_store(path: Path, chain: ChainFile) -> DevChainStore:
+    """Opens the database for `start --dev`; from then on no other node takes it. Raises EnvironmentFault."""
+    genesis = chain.genesis
+    if genesis.chain_id not in DEV_CHAIN_IDS:
+        known = " and ".join([str(chain_id) for chain_id in DEV_CHAIN_IDS])
+        raise ConfigError(
+            f"chain id {genesis.chain_id} is not that of a development chain ({known}): start it without --dev"
+        )
+    if len(genesis.validators) != 1:
+        raise ConfigError(
+            f"a chain of {len(genesis.validators)} validators needs consensus: start it without --dev"
+        )
+    store = DevChainStore.open_dev(path, chain_id=genesis.chain_id, genesis_id=genesis_id(genesis))
+    if not store.is_initialised:
+        write_first_block(store, chain)
+    if store.meta_get(DEV_MARK) is None:
+        store.meta_put(DEV_MARK, b"\x01")
+    return store
+
+
+def start_over(store: DevChainStore, chain: ChainFile) -> None:
+    """Puts a development chain back to its block 0."""
+    store.start_over(lambda empty: write_first_block(empty, chain))
+
+
+def write_first_block(store: ChainStore, chain: ChainFile) -> None:
+    """Initialises an empty store."""
+    genesis, sets = chain.genesis, chain.record
+    changes = genesis_state(genesis)
+    root = store.compute_root(changes).root
+    root_of_consensus = genesis_consensus_root(
+        chain.constants, sets.validators, sets.next_validators, genesis.timestamp * 1000
+    )
+    store.initialise(genesis_block(genesis, root, root_of_consensus), changes, genesis_id(genesis))

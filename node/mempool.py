@@ -134,7 +134,8 @@ class Mempool:
         if transaction.max_fee_per_gas < self._min_fee_cap:
             # No block can ever take it, and it would hold back all later transactions of its sender.
             raise PoolError(
-                f"transaction underpriced: gas fee cap {transaction.max_fee_per_gas}, minimum needed {self._min_fee_cap}"
+                f"transaction underpriced: gas fee cap {transaction.max_fee_per_gas}, "
+                f"minimum needed {self._min_fee_cap}"
             )
         account = self._account(sender)
         queue = self._senders.get(sender) or _SenderQueue(account.nonce)

@@ -19,6 +19,7 @@ from rpc.access import AccessRules
 from rpc.backend import ChainBackend, NodeBackend, PoolBackend
 from rpc.byte_budget import ByteBudget
 from rpc.config import RpcConfig
+from rpc.dev_backend import DevBackend
 from rpc.dispatcher import Dispatcher
 from rpc.heavy import HeavyCalls
 from rpc.http_connection import HttpConnection, HttpService
@@ -55,9 +56,10 @@ async def serve_rpc(
     pool: PoolBackend,
     node: NodeBackend,
     *,
+    dev: DevBackend | None = None,
     task_status: ReportsPort = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; `task_status.started` gets the port.
+    """Serve until cancelled; `task_status.started` gets the port. `dev` adds the methods of a development chain.
 
     Raises:
         ListenFailed: the address is in use or not of this machine.
@@ -66,7 +68,7 @@ async def serve_rpc(
     calls = config.calls
     replies = ByteBudget(config.http.max_buffered_reply_bytes)
     dispatcher = Dispatcher(
-        method_table(Services.of(chain, pool, node, calls)),
+        method_table(Services.of(chain, pool, node, calls, dev)),
         pool,
         HeavyCalls(calls.worker_threads, calls.max_waiting_heavy_calls, calls.call_timeout_s),
         replies,

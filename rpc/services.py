@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rpc.backend import ChainBackend, NodeBackend, PoolBackend
 from rpc.chain_view import ChainView
 from rpc.config import CallLimits
+from rpc.dev_backend import DevBackend
 from rpc.reply_cache import ReplyCache
 
 
@@ -23,8 +24,16 @@ class Services:
     limits: CallLimits
     view: ChainView
     replies: ReplyCache
+    dev: DevBackend | None = None
 
     @classmethod
-    def of(cls, chain: ChainBackend, pool: PoolBackend, node: NodeBackend, limits: CallLimits) -> Services:
-        """The bundle over the three back ends."""
-        return cls(chain, pool, node, limits, ChainView(chain), ReplyCache(limits.reply_cache_bytes))
+    def of(
+        cls,
+        chain: ChainBackend,
+        pool: PoolBackend,
+        node: NodeBackend,
+        limits: CallLimits,
+        dev: DevBackend | None = None,
+    ) -> Services:
+        """The bundle over the back ends; `dev` is there on a development chain only."""
+        return cls(chain, pool, node, limits, ChainView(chain), ReplyCache(limits.reply_cache_bytes), dev)

@@ -13,20 +13,22 @@ Threads: as ChainStore; `amend`, `mark`, `go_back` and `start_over` belong to th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self
 
-from chain.block import Block
 from chain.errors import InvariantViolation
 from chain.impersonation import as_impersonated
 from chain.transaction import Transaction
 from chain.types import Hash32
 from state.block_store import BlockStore
+from state.caches import ByteBoundedCache, VersionedCache
 from state.chain_store import DEFAULT_LIMITS, ChainStore, Head, StoreLimits, encode_head, head_key
 from state.changes import StateChanges
 from state.kv import DatabaseDamaged, KeyValueStore, LevelStore, MemoryStore, WriteBatch
 from state.state_root import committed_root
 from state.undo_store import UndoStore
+from state.views import StateCaches
 
 DEV_MARK: Final = b"dev"
 """Name of the small record that says: this chain was changed by hand, or may have been."""
@@ -78,7 +80,13 @@ class DevChainStore(ChainStore):
             self._rows.write({**update.rows, head_key(): encode_head(amended)}, sync=True)
             self._roots.committed(update)
             # Fresh caches: readers of the state before the change may still offer what they found there.
-            self._publish_first(amended)
+            limits = self._limits
+            self._caches = StateCaches(
+                VersionedCache(limits.cached_accounts, head.number),
+                VersionedCache(limits.cached_slots, head.number),
+                ByteBoundedCache(limits.code_bytes),
+            )
+            self._publish(amended, self._caches)
 
     def mark(self) -> int:
         """Remember the chain as it is now; the number is for `go_back`."""
@@ -96,11 +104,11 @@ class DevChainStore(ChainStore):
             self._read_again(keep_views=True)
             return True
 
-    def start_over(self, genesis_block: Block, changes: StateChanges, genesis_id: bytes) -> None:
-        """Replace the chain by its first block, in one atomic batch. All marks are given up."""
+    def start_over(self, initialise: Callable[[ChainStore], None]) -> None:
+        """Replace the chain by what `initialise` puts into an empty store, in one atomic batch. All marks are given up."""
         rows = MemoryStore()
         fresh = ChainStore.open(rows, chain_id=self._chain_id)
-        fresh.initialise(genesis_block, changes, genesis_id)
+        initialise(fresh)
         fresh.meta_put(DEV_MARK, b"\x01")
         batch: WriteBatch = {key: None for key, _ in self._rows.iterate(b"")}
         batch.update(rows.iterate(b""))
