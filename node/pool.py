@@ -95,6 +95,7 @@ class TransactionPool:
         self._waiting_count = 0
         self._work = trio.Event()
         self._changed = trio.Event()
+        self._version = 0
         self._is_stopped = False
         self._outbox: OrderedDict[Hash32, None] = OrderedDict()
         self._outbox_filled = trio.Event()
@@ -139,6 +140,11 @@ class TransactionPool:
         """The account's nonce plus its executable pooled transactions."""
         pending = self._mempool.pending_nonce(address)
         return pending if pending is not None else self._account(address).nonce
+
+    @property
+    def version(self) -> int:
+        """Another number after each change of what waits."""
+        return self._version
 
     def counts(self) -> tuple[int, int, int]:
         """(executable, queued, bytes)."""
@@ -189,6 +195,7 @@ class TransactionPool:
 
     def discard(self, hashes: Iterable[Hash32]) -> None:
         """Drops transactions that can never run."""
+        self._version += 1
         for transaction_hash in hashes:
             self._mempool.remove(transaction_hash)
 
@@ -343,6 +350,7 @@ class TransactionPool:
             log.error("journal_rewrite_failed", reason=str(error))
 
     def _announce_change(self) -> None:
+        self._version += 1
         self._changed.set()
         self._changed = trio.Event()
 

@@ -20,11 +20,14 @@ from chain.types import Address, Hash32, checksum_address
 from consensus.status import ConsensusStatus
 from node.application import ChainApplication
 from node.config import MempoolSettings
+from node.fork_configuration import fork_configurations
+from node.pending import PendingBlocks
 from node.pool import TransactionPool
 from p2p.multiaddress import peer_id_text
 from p2p.network import Network
-from rpc.backend import Health, Json, SyncStatus
+from rpc.backend import ForkConfiguration, Health, Json, PendingBlock, SyncStatus
 from state.chain_store import ChainStore, Head, TransactionLocation
+from state.proofs import AccountProof, Checkpoint
 from state.reader import StateReader
 from vm.environment import BlockEnvironment
 
@@ -57,6 +60,9 @@ class NodeRpcBackend:
         self._consensus_status = consensus_status
         self._wall_time_ms = wall_time_ms
         self._first_height = store.head.number
+        self._pending = PendingBlocks(
+            store, pool, application.pending_environment, application.constants.params.max_block_bytes
+        )
 
     # --- ChainBackend -------------------------------------------------------------------------------------
 
@@ -88,6 +94,20 @@ class NodeRpcBackend:
 
     def state_at(self, number: int) -> StateReader:
         return self._store.state_at(number)
+
+    def oldest_state(self) -> int:
+        return self._store.oldest_state()
+
+    def prove(
+        self, number: int, address: Address, slots: Sequence[int], checkpoint: Checkpoint
+    ) -> AccountProof:
+        return self._store.prove(number, address, slots, checkpoint)
+
+    async def pending_block(self) -> PendingBlock:
+        return await self._pending.current()
+
+    def fork_configurations(self) -> Sequence[ForkConfiguration]:
+        return fork_configurations(self._store, self._application.constants)
 
     def environment_for(self, number: int) -> BlockEnvironment:
         header = self._store.header(number)

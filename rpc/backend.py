@@ -24,8 +24,10 @@ from chain.receipt import Receipt
 from chain.transaction import RecoveredTransaction
 from chain.types import Address, Hash32
 from state.chain_store import Head, TransactionLocation
+from state.proofs import AccountProof, Checkpoint
 from state.reader import StateReader
 from vm.environment import BlockEnvironment
+from vm.forks import Fork
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -46,6 +48,38 @@ class Health:
     live: bool
     ready: bool
     checks: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingBlock:
+    """A block of pooled transactions on the head, as this node would build it; nobody has agreed to it.
+
+    `senders` and `receipts` belong to its transactions; `state` is the one behind it, which any thread may read;
+    `environment` is the one that it ran in.
+    """
+
+    block: Block
+    senders: tuple[Address, ...]
+    receipts: tuple[Receipt, ...]
+    state: StateReader
+    environment: BlockEnvironment
+
+
+@dataclass(frozen=True, slots=True)
+class ForkConfiguration:
+    """A rule set of this chain as EIP-7910 describes it.
+
+    activation_time: seconds; 0 from genesis on, for a rule set to come the earliest time that it may begin.
+    fork_id: FORK_HASH of EIP-6122, 4 bytes. system_contracts: those that blocks really call, by their EIP-7910 names.
+    """
+
+    fork: Fork
+    activation_time: int
+    blob_target: int
+    blob_max: int
+    blob_base_fee_update_fraction: int
+    fork_id: bytes
+    system_contracts: Mapping[str, Address]
 
 
 class ChainBackend(Protocol):
@@ -89,6 +123,27 @@ class ChainBackend(Protocol):
         """The state after block `number`; consistent while it is held. *any thread*
 
         Raises `StateUnavailable(CallerError)` when that state is not kept."""
+        ...
+
+    def oldest_state(self) -> int:
+        """The first block from which on `state_at` and `prove` know every state. *any thread*"""
+        ...
+
+    def prove(
+        self, number: int, address: Address, slots: Sequence[int], checkpoint: Checkpoint
+    ) -> AccountProof:
+        """Merkle proofs of an account and some of its slots under the state root of block `number`. *any thread*
+
+        Calls `checkpoint` now and then, which may raise. Raises what `state_at` does."""
+        ...
+
+    async def pending_block(self) -> PendingBlock | None:
+        """The block that this node would build on the head now, at most some hundred milliseconds old; None when it
+        has none. Waits, but never computes on the event loop."""
+        ...
+
+    def fork_configurations(self) -> Sequence[ForkConfiguration]:
+        """The rule sets of the chain in order of activation. *any thread*"""
         ...
 
     def environment_for(self, number: int) -> BlockEnvironment:

@@ -6,10 +6,13 @@ methods that return a block, an error for methods that read state. Never renders
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from chain.header import Header
-from rpc.backend import ChainBackend
+from rpc.backend import ChainBackend, PendingBlock
+from rpc.deferred import OnLoop
 from rpc.errors import RpcFault
 from rpc.params import BlockReference, BlockTag
 from state.reader import StateReader
@@ -56,7 +59,7 @@ class ChainView:
         return number
 
     def state(self, reference: BlockReference) -> StateReader:
-        """The state after a block.
+        """The state after a committed block, which for `pending` is the head; see `with_state`.
 
         Raises RpcError when there is no such block, StateUnavailable when its state is not kept.
         """
@@ -67,6 +70,53 @@ class ChainView:
         if reference is BlockTag.PENDING:
             return self.chain.pending_environment()
         return self.chain.environment_for(self.state_number(reference))
+
+    def environment_of_next(self, number: int) -> BlockEnvironment:
+        """The environment of the block after `number`, in which a transaction that is sent now may first run.
+
+        Estimates are for that block. In the one before, a contract that already ran in it may take a shorter way: a
+        Uniswap pair writes its price accumulators only when time has passed, so that an estimate under the time of
+        the head is too low by the price of two slots whenever the head traded in that pair. The time is later than
+        that of `number` even where the next block may repeat it, because what takes time into account costs more
+        when some has passed. The base fee is not higher than in `number` itself: an offer that was enough there is
+        no reason to refuse an estimate (go-ethereum estimates in `number` itself).
+        """
+        base = self.chain.environment_for(number)
+        is_head = number == self.head_number()
+        following = self.chain.pending_environment() if is_head else self.chain.environment_for(number + 1)
+        return replace(
+            following,
+            timestamp=max(following.timestamp, base.timestamp + 1),
+            base_fee_per_gas=min(following.base_fee_per_gas, base.base_fee_per_gas),
+        )
+
+    def with_state(self, reference: BlockReference, use: Callable[[StateReader], object]) -> object:
+        """The answer of `use` on the state after a block, which for `pending` has to be built first.
+
+        `use` may return what a method may, but for `pending` only a value or an OffLoop. Raises as `state` does.
+        """
+        if reference is BlockTag.PENDING:
+            return self.with_pending(lambda pending: use(pending.state))
+        return use(self.state(reference))
+
+    def with_execution(
+        self, reference: BlockReference, use: Callable[[StateReader, BlockEnvironment], object]
+    ) -> object:
+        """As `with_state`, with the environment of the block too."""
+        if reference is BlockTag.PENDING:
+            return self.with_pending(lambda pending: use(pending.state, pending.environment))
+        return use(self.state(reference), self.environment(reference))
+
+    def with_pending(self, use: Callable[[PendingBlock], object]) -> OnLoop:
+        """The answer of `use` on the pending block: a value, or an OffLoop."""
+
+        async def job() -> object:
+            pending = await self.chain.pending_block()
+            if pending is None:
+                raise RpcFault.PENDING_UNAVAILABLE.error()
+            return use(pending)
+
+        return OnLoop(job)
 
 
 def is_large(header: Header) -> bool:

@@ -23,6 +23,11 @@ class Deadline:
         self._seconds = seconds
         self._end = time.monotonic() + seconds
 
+    def within(self, seconds: float) -> Deadline:
+        """The end of this one, or `seconds` from now, whichever comes first."""
+        other = Deadline(seconds)
+        return other if other._end < self._end else self
+
     @property
     def has_passed(self) -> bool:
         """The call must stop now."""
@@ -55,7 +60,8 @@ class Submission:
 class OnLoop:
     """An asynchronous job for the event loop, under the time limit of the request; it only waits, never computes.
 
-    It returns a JSON value, or finished JSON as `msgspec.Raw`; it may raise what an inline method may.
+    It returns a JSON value, finished JSON as `msgspec.Raw`, or an OffLoop for what is left to compute; it may raise
+    what an inline method may.
     """
 
     job: Callable[[], Awaitable[object]]

@@ -192,12 +192,12 @@ class Dispatcher:
         result: object = RpcFault.TIMED_OUT.error()
         try:
             with trio.move_on_at(until):
-                if isinstance(deferred, OnLoop):
-                    result = await deferred.job()
-                elif isinstance(deferred, OffLoop):
-                    result = await self._heavy.run(partial(_run_and_encode, deferred.job))
-                else:
-                    raise InvariantViolation(f"not a deferred answer: {deferred!r}")
+                left = await deferred.job() if isinstance(deferred, OnLoop) else deferred
+                if isinstance(left, OffLoop):
+                    left = await self._heavy.run(partial(_run_and_encode, left.job))
+                if isinstance(left, Submission | OnLoop):
+                    raise InvariantViolation(f"not a deferred answer that can be finished: {left!r}")
+                result = left
         except Exception as error:
             result = _returned(error, "a deferred call")
         return result

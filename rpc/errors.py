@@ -69,6 +69,7 @@ class RpcFault(Enum):
     EXECUTION_TIMED_OUT = _Entry(Code.SERVER_ERROR, "execution aborted (timeout = {seconds}s)")
     HEADER_NOT_FOUND = _Entry(Code.SERVER_ERROR, "header not found")
     HEADER_FOR_HASH_NOT_FOUND = _Entry(Code.SERVER_ERROR, "header for hash not found")
+    PENDING_UNAVAILABLE = _Entry(Code.SERVER_ERROR, "pending block is not available")
     INPUT_AND_DATA = _Entry(
         Code.SERVER_ERROR,
         'both "data" and "input" are set and not equal. Please use "input" to pass call data',
@@ -86,6 +87,25 @@ class RpcFault(Enum):
     INVALID_PERCENTILE = _Entry(Code.SERVER_ERROR, "invalid reward percentile: {detail}")
     TOO_MANY_PERCENTILES = _Entry(Code.SERVER_ERROR, "over the query limit {limit}")
     HISTORY_PRUNED = _Entry(Code.HISTORY_PRUNED, "pruned history unavailable")
+    GENESIS_NOT_TRACEABLE = _Entry(Code.SERVER_ERROR, "genesis is not traceable")
+    TRANSACTION_NOT_FOUND = _Entry(Code.SERVER_ERROR, "transaction not found")
+    BLOCK_NUMBER_NOT_FOUND = _Entry(Code.SERVER_ERROR, "block #{number} not found")
+    BLOCK_HASH_NOT_FOUND = _Entry(Code.SERVER_ERROR, "block {hash} not found")
+    PENDING_NOT_TRACEABLE = _Entry(Code.SERVER_ERROR, "tracing on top of pending is not supported")
+    TRACE_STATE_UNAVAILABLE = _Entry(
+        Code.SERVER_ERROR,
+        "historical state of block {number} is not available: a trace starts from the state of the block before, "
+        "and a node keeps the states of the last {kept} blocks since its start",
+    )
+    UNDECODABLE_BLOCK = _Entry(Code.SERVER_ERROR, "could not decode block: {detail}")
+    TRACING_FAILED = _Entry(Code.SERVER_ERROR, "tracing failed: {detail}")
+    UNKNOWN_TRACER = _Entry(
+        Code.SERVER_ERROR, "tracer {name} not found; there are {known}, and no JavaScript tracers"
+    )
+    INVALID_DURATION = _Entry(Code.SERVER_ERROR, 'time: invalid duration "{text}"')
+    TRANSACTION_INDEX_OUT_OF_RANGE = _Entry(
+        Code.SERVER_ERROR, "transaction index {index} out of range for block {hash}"
+    )
     LOG_RANGE_BEYOND_HEAD = _Entry(Code.INVALID_PARAMS, "block range extends beyond current head block")
     LOG_RANGE_INVALID = _Entry(Code.INVALID_PARAMS, "invalid block range params")
     LOG_RANGE_TOO_LARGE = _Entry(Code.LIMIT_EXCEEDED, "exceed maximum block range: {limit}")

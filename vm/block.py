@@ -9,7 +9,7 @@ Specification: yellow paper section 4.4; EIP-4788 and EIP-2935 (system calls), E
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chain.errors import InvariantViolation
@@ -82,9 +82,19 @@ class BlockBuilder:
 
     max_bytes: how long the encoded transactions may be together; None for no limit but that of the rule set
     (EIP-7934). Header and list headers count with their greatest length, so that the limit holds whatever they are.
+    checkpoint: called while transactions run; it may raise to leave one out that takes too long. Only for blocks that
+    nobody decides, because where it raises differs between machines.
     """
 
-    def __init__(self, reader: StateReader, env: BlockEnvironment, *, max_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        reader: StateReader,
+        env: BlockEnvironment,
+        *,
+        max_bytes: int | None = None,
+        checkpoint: Callable[[], None] | None = None,
+    ) -> None:
+        self._checkpoint = checkpoint
         self._world = WorldState(reader)
         self._env = env
         limit = rules_of(env.fork).block_size_limit
@@ -111,8 +121,8 @@ class BlockBuilder:
     def try_add(self, recovered: RecoveredTransaction) -> TransactionResult:
         """Executes one more transaction.
 
-        Raises TransactionRejected if it may not run or does not fit (BlockGasExhausted, BlockBytesExhausted);
-        the block is then what it was before.
+        Raises TransactionRejected if it may not run or does not fit (BlockGasExhausted, BlockBytesExhausted), and
+        what the checkpoint raises; the block is then what it was before.
         """
         if self._finished:
             raise InvariantViolation("the block is finished")
@@ -120,7 +130,7 @@ class BlockBuilder:
         size = transaction.size_bytes + ENVELOPE_BYTES
         if self._bytes_left is not None and size > self._bytes_left:
             raise BlockBytesExhausted(size, self._bytes_left)
-        result = apply_transaction(self._world, self._env, recovered, gas_available=self.gas_left)
+        result = self._apply(recovered)
         self._gas_used += result.gas_used
         if self._bytes_left is not None:
             self._bytes_left -= size
@@ -130,6 +140,20 @@ class BlockBuilder:
         )
         self._included.append(recovered)
         return result
+
+    def _apply(self, recovered: RecoveredTransaction) -> TransactionResult:
+        world, checkpoint = self._world, self._checkpoint
+        if checkpoint is None:
+            return apply_transaction(world, self._env, recovered, gas_available=self.gas_left)
+        checkpoint()
+        world.begin_transaction()  # so that there is nothing else to undo
+        try:
+            return apply_transaction(
+                world, self._env, recovered, gas_available=self.gas_left, checkpoint=checkpoint
+            )
+        except Exception:
+            world.revert(0)
+            raise
 
     def finish(self) -> BlockResult:
         """The block's result; nothing can be added afterwards."""

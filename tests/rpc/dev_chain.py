@@ -1,6 +1,7 @@
 """A small committed chain on the real store and the real executor, with one contract for each question."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from chain.block import Block
@@ -25,14 +26,16 @@ from chain.types import Address, Hash32
 from genesis.first_block import genesis_block, genesis_state
 from genesis.model import Allocation, GenesisValidator
 from genesis.presets import DEV_CHAIN_ID, dev_accounts, dev_genesis
-from rpc.backend import Health, Json, SyncStatus
+from rpc.backend import ForkConfiguration, Health, Json, PendingBlock, SyncStatus
 from state.chain_store import ChainStore, Head, TransactionLocation
 from state.kv import MemoryStore
+from state.proofs import AccountProof, Checkpoint
 from state.reader import StateReader
-from vm.block import BlockBuilder
+from vm.block import BlockBuilder, BlockResult
 from vm.environment import BlockEnvironment
-from vm.errors import NonceTooLow
+from vm.errors import NonceTooLow, TransactionRejected
 from vm.forks import Fork
+from vm.tracing.block import ChangedReader
 
 CHAIN_ID = DEV_CHAIN_ID
 ACCOUNTS = dev_accounts()
@@ -134,12 +137,39 @@ class DevChain:
             builder.try_add(RecoveredTransaction(transaction, recover_sender(transaction)))
         result = builder.finish()
         update = self.store.compute_root(result.changes)
+        block = Block(self._header(environment, result, update.root), transactions)
+        self.store.commit_block(block, result.receipts, update, b"", b"")
+        self.blocks.append(block)
+        return block
+
+    def pending_block(self, pool: Iterable[RecoveredTransaction]) -> PendingBlock:
+        """All that runs of the pool, in nonce order."""
+        environment = self.pending_environment()
+        builder = BlockBuilder(self.store.latest_state(), environment)
+        for recovered in sorted(pool, key=lambda item: item.transaction.nonce):
+            with suppress(TransactionRejected):
+                builder.try_add(recovered)
+        result = builder.finish()
+        state = ChangedReader(self.store.latest_state())
+        state.absorb(result.changes)
+        root = self.store.state_root_after(self.store.latest_state(), result.changes)
+        return PendingBlock(
+            Block(
+                self._header(environment, result, root), tuple(item.transaction for item in builder.included)
+            ),
+            tuple(item.sender for item in builder.included),
+            result.receipts,
+            state,
+            environment,
+        )
+
+    def _header(self, environment: BlockEnvironment, result: BlockResult, root: Hash32) -> Header:
         parent = self.head_header()
-        header = Header(
+        return Header(
             parent_hash=parent.hash,
             ommers_hash=parent.ommers_hash,
             beneficiary=environment.beneficiary,
-            state_root=update.root,
+            state_root=root,
             transactions_root=result.transactions_root,
             receipts_root=result.receipts_root,
             logs_bloom=result.logs_bloom,
@@ -158,10 +188,6 @@ class DevChain:
             parent_beacon_block_root=environment.parent_beacon_block_root,
             requests_hash=result.requests_hash,
         )
-        block = Block(header, transactions)
-        self.store.commit_block(block, result.receipts, update, b"", b"")
-        self.blocks.append(block)
-        return block
 
 
 def signed(
@@ -278,6 +304,20 @@ class FakeNode:
 
     def state_at(self, number: int) -> StateReader:
         return self.store.state_at(number)
+
+    def oldest_state(self) -> int:
+        return self.store.oldest_state()
+
+    def prove(
+        self, number: int, address: Address, slots: Sequence[int], checkpoint: Checkpoint
+    ) -> AccountProof:
+        return self.store.prove(number, address, slots, checkpoint)
+
+    async def pending_block(self) -> PendingBlock | None:
+        return self.chain.pending_block(self.pool.values())
+
+    def fork_configurations(self) -> tuple[ForkConfiguration, ...]:
+        return (ForkConfiguration(Fork.PRAGUE, 0, 0, 0, 5_007_716, b"\x01\x02\x03\x04", {}),)
 
     def environment_for(self, number: int) -> BlockEnvironment:
         header = self.store.header(number)

@@ -217,8 +217,9 @@ def test_a_root_for_a_block_that_nobody_commits_is_the_one_that_a_commit_has() -
     account = Account(1, 9, EMPTY_TRIE_ROOT, keccak256(CODE))
     changes = StateChanges({address: account}, {address: {1: 2, 3: 4}}, code={keccak256(CODE): CODE})
 
-    root = chain.store.state_root_after(0, changes)
+    genesis = chain.store.state_at(0)
+    root = chain.store.state_root_after(genesis, changes)
 
     assert chain.commit(changes).header.state_root == root
-    assert chain.store.state_root_after(0, changes) == root
-    assert chain.store.state_root_after(1, StateChanges()) == root
+    assert chain.store.state_root_after(genesis, changes) == root
+    assert chain.store.state_root_after(chain.store.latest_state(), StateChanges()) == root
