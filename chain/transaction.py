@@ -66,6 +66,7 @@ __all__ = [
     "recover_sender",
     "sign_authorization",
     "sign_transaction",
+    "without_signature",
 ]
 
 MAX_TRANSACTION_BYTES: Final = 131_072
@@ -258,6 +259,37 @@ def assemble_transaction(unsigned: UnsignedTransaction, signature: secp256k1.Sig
     raw = prefix + encode_list_payload(payload)
     chain_id = 0 if unsigned.chain_id is None else unsigned.chain_id
     return decode_transaction(raw, chain_id, allow_unprotected=unsigned.chain_id is None)
+
+
+def without_signature(unsigned: UnsignedTransaction) -> Transaction:
+    """The transaction with zeros where its signature would stand, as a simulated block shows it. No network and no
+    decoder accepts it, and nobody is its sender.
+
+    Raises:
+        MalformedTransaction: the fields do not fit the type.
+    """
+    signed = _unsigned_payload(unsigned)
+    prefix = b"" if unsigned.type is TransactionType.LEGACY else bytes((unsigned.type,))
+    raw = prefix + encode_list_payload(signed + EMPTY_BYTES * 3)
+    return Transaction(
+        unsigned.type,
+        unsigned.chain_id,
+        unsigned.nonce,
+        unsigned.max_priority_fee_per_gas,
+        unsigned.max_fee_per_gas,
+        unsigned.gas_limit,
+        unsigned.to,
+        unsigned.value,
+        unsigned.data,
+        unsigned.access_list,
+        unsigned.authorizations,
+        0,
+        0,
+        0,
+        raw,
+        keccak256(raw),
+        keccak256(prefix + encode_list_payload(signed)),
+    )
 
 
 # --- decoding -------------------------------------------------------------------------------------------
