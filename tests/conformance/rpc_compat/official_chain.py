@@ -27,6 +27,7 @@ from chain.receipt import EMPTY_BLOOM, Receipt, logs_bloom, merge_blooms
 from chain.rlp import EMPTY_LIST, encode, encode_list_payload, iterate_encoded_items, uint
 from chain.transaction import RecoveredTransaction, Transaction, recover_sender
 from chain.types import ZERO_HASH, Address, Hash32
+from rpc.backend import ForkConfiguration
 from state.account import Account
 from state.chain_store import ChainStore
 from state.changes import StateChanges
@@ -34,6 +35,7 @@ from state.kv import MemoryStore
 from state.state_root import StateUpdate
 from state.world import WorldState
 from tests.conformance.blob_transactions import apply_blob_transaction
+from tests.conformance.rpc_compat.fork_configuration import official_fork_configurations
 from tests.conformance.rpc_compat.records import (
     OfficialBlobTransaction,
     OfficialBlock,
@@ -142,6 +144,13 @@ class OfficialChain(DevChain):
     def _forks(self) -> tuple[tuple[Fork, str, int], ...]:
         config = self.genesis["config"]
         return tuple((fork, key, config[key]) for key, fork in FORK_KEYS.items())
+
+    @cached_property
+    def fork_configurations(self) -> tuple[ForkConfiguration, ...]:
+        """For eth_config."""
+        genesis_hash = self.store.canonical_hash(0)
+        assert genesis_hash is not None
+        return official_fork_configurations(self.genesis["config"], genesis_hash, REQUEST_CONTRACTS)
 
     def fork_at(self, number: int, timestamp: int) -> Fork:
         """The rules of a block."""

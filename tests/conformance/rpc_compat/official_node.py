@@ -6,6 +6,7 @@ Owns: nothing but the choice of parts. The back ends are those of the other RPC 
 from dataclasses import replace
 from typing import Final
 
+from rpc.backend import ForkConfiguration
 from rpc.byte_budget import ByteBudget
 from rpc.config import CallLimits, HttpLimits
 from rpc.dispatcher import Dispatcher
@@ -25,6 +26,10 @@ class OfficialNode(FakeNode):
     def __init__(self, chain: OfficialChain) -> None:
         super().__init__(chain)
         self.chain_id = chain.chain_id
+        self._forks = chain.fork_configurations
+
+    def fork_configurations(self) -> tuple[ForkConfiguration, ...]:
+        return self._forks
 
 
 def official_dispatcher(chain: OfficialChain) -> Dispatcher:
