@@ -60,6 +60,9 @@ class CallLimits:
     max_batch_calls: int = 1_000  # geth's batch item limit
     gas_cap: int = 50_000_000  # gas of one eth_call or eth_estimateGas; geth's rpc.gascap
     call_timeout_s: float = 5.0  # run time of one heavy call; geth's rpc.evmtimeout
+    trace_timeout_s: float = 5.0  # of each traced transaction, if the client names no other; geth's number
+    max_trace_timeout_s: float = 20.0  # of a whole trace, also that of a block; below the time of a request
+    max_trace_bytes: int = 25_000_000  # JSON of a trace, also that of a block; no longer reply would be sent
     worker_threads: int = 2  # heavy calls hold the interpreter lock: more threads only add latency
     max_waiting_heavy_calls: int = 64  # beyond it a heavy call is refused with -32005 at once
     max_log_blocks: int = 10_000  # blocks of one eth_getLogs range

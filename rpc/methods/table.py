@@ -12,7 +12,7 @@ from typing import Final
 
 from chain.errors import InvariantViolation
 from rpc.method import Method
-from rpc.methods import blocks, discover, execution, fees, logs, node, state
+from rpc.methods import blocks, debug, discover, execution, fees, logs, node, raw, state
 from rpc.services import Services
 
 METHODS_OF: Final[tuple[Callable[[Services], tuple[Method, ...]], ...]] = (
@@ -22,6 +22,8 @@ METHODS_OF: Final[tuple[Callable[[Services], tuple[Method, ...]], ...]] = (
     execution.methods,
     fees.methods,
     logs.methods,
+    debug.methods,
+    raw.methods,
 )
 
 

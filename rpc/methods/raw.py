@@ -1,0 +1,107 @@
+"""debug_getRaw* and eth_getRawTransaction*: records of the chain in the bytes that their hashes are of.
+
+Owns nothing but the encoding. Never decodes.
+Specification: ethereum/execution-apis src/debug/getters.yaml, go-ethereum internal/ethapi (DebugAPI, TransactionAPI).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chain.header import Header
+from chain.transaction import Transaction
+from chain.types import Hash32
+from rpc.backend import PoolBackend
+from rpc.block_replay import not_found
+from rpc.chain_view import ChainView, is_large
+from rpc.deferred import OffLoop
+from rpc.method import Method
+from rpc.params import BLOCK, BLOCK_NUMBER, HASH, INDEX, BlockReference
+from rpc.rendering import text
+from rpc.services import Services
+
+
+def methods(services: Services) -> tuple[Method, ...]:
+    """Encoded headers, blocks, receipts and transactions."""
+    handlers = RawMethods(services.view, services.pool)
+    return (
+        Method("debug_getRawHeader", handlers.header, (BLOCK,)),
+        Method("debug_getRawBlock", handlers.block, (BLOCK,)),
+        Method("debug_getRawReceipts", handlers.receipts, (BLOCK,)),
+        Method("debug_getRawTransaction", handlers.transaction, (HASH,)),
+        Method("eth_getRawTransactionByHash", handlers.transaction, (HASH,)),
+        Method("eth_getRawTransactionByBlockHashAndIndex", handlers.transaction_in_block, (HASH, INDEX)),
+        Method(
+            "eth_getRawTransactionByBlockNumberAndIndex",
+            handlers.transaction_in_block,
+            (BLOCK_NUMBER, INDEX),
+        ),
+    )
+
+
+class RawMethods:
+    """Handlers over stored records."""
+
+    def __init__(self, view: ChainView, pool: PoolBackend) -> None:
+        self._view = view
+        self._chain = view.chain
+        self._pool = pool
+
+    def header(self, reference: BlockReference) -> str:
+        """debug_getRawHeader."""
+        return text(self._header(reference).encode())
+
+    def block(self, reference: BlockReference) -> object:
+        """debug_getRawBlock."""
+        header = self._header(reference)
+
+        def render() -> str:
+            block = self._chain.block(header.number)
+            if block is None:
+                raise not_found(reference)
+            return text(block.encode())
+
+        return _here_or_off_loop(header, render)
+
+    def receipts(self, reference: BlockReference) -> object:
+        """debug_getRawReceipts: with their type, as they stand in the trie of receipts."""
+        header = self._header(reference)
+
+        def render() -> list[str]:
+            receipts = self._chain.receipts(header.number)
+            if receipts is None:
+                raise not_found(reference)
+            return [text(receipt.encode()) for receipt in receipts]
+
+        return _here_or_off_loop(header, render)
+
+    def transaction(self, transaction_hash: Hash32) -> object:
+        """debug_getRawTransaction and eth_getRawTransactionByHash, also from the pool; `0x` when it is unknown."""
+        location = self._chain.transaction_location(transaction_hash)
+        if location is None:
+            pending = self._pool.get(transaction_hash)
+            return text(pending.transaction.raw) if pending is not None else "0x"
+        return self.transaction_in_block(location.block_number, location.index)
+
+    def transaction_in_block(self, reference: BlockReference, index: int) -> object:
+        """eth_getRawTransactionByBlockHashAndIndex and ByBlockNumberAndIndex; `0x` when there is none."""
+        header = self._view.header(reference)
+        if header is None:
+            return "0x"
+
+        def render() -> str:
+            block = self._chain.block(header.number)
+            found: tuple[Transaction, ...] = block.transactions if block is not None else ()
+            return text(found[index].raw) if index < len(found) else "0x"
+
+        return _here_or_off_loop(header, render)
+
+    def _header(self, reference: BlockReference) -> Header:
+        header = self._view.header(reference)
+        if header is None:
+            raise not_found(reference)
+        return header
+
+
+def _here_or_off_loop(header: Header, render: Callable[[], object]) -> object:
+    return OffLoop(lambda _deadline: render()) if is_large(header) else render()
