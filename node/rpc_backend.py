@@ -7,7 +7,7 @@ allows it; the rest run on the event loop.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 
 from chain.block import Block
@@ -25,8 +25,9 @@ from node.pending import PendingBlocks
 from node.pool import TransactionPool
 from p2p.multiaddress import peer_id_text
 from p2p.network import Network
-from rpc.backend import ForkConfiguration, Health, Json, PendingBlock, SyncStatus
+from rpc.backend import ForkConfiguration, Health, Json, PendingBlock, PoolContent, SyncStatus
 from state.chain_store import ChainStore, Head, TransactionLocation
+from state.log_terms import LocatedLog, LogTerms
 from state.proofs import AccountProof, Checkpoint
 from state.reader import StateReader
 from vm.environment import BlockEnvironment
@@ -88,6 +89,14 @@ class NodeRpcBackend:
 
     def receipts(self, number: int) -> Sequence[Receipt] | None:
         return self._store.receipts(number)
+
+    def log_candidates(
+        self, terms: LogTerms, first: int, last: int, check: Callable[[], None]
+    ) -> Iterator[int]:
+        return self._store.log_candidates(terms, first, last, check)
+
+    def matching_logs(self, number: int, terms: LogTerms) -> Sequence[LocatedLog] | None:
+        return self._store.matching_logs(number, terms)
 
     def transaction_location(self, transaction_hash: Hash32) -> TransactionLocation | None:
         return self._store.transaction_location(transaction_hash)
@@ -155,6 +164,13 @@ class NodeRpcBackend:
 
     def get(self, transaction_hash: Hash32) -> RecoveredTransaction | None:
         return self._pool.known(transaction_hash)
+
+    def content(self, sender: Address | None = None) -> PoolContent:
+        return PoolContent(*self._pool.content(sender))
+
+    def waiting(self) -> tuple[int, int]:
+        executable, queued, _ = self._pool.counts()
+        return executable, queued
 
     def minimum_tip(self) -> int:
         return self._mempool_settings.min_tip_wei

@@ -13,7 +13,7 @@ with it the node. Every other exception is answered as -32603 and logged.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from chain.receipt import Receipt
 from chain.transaction import RecoveredTransaction
 from chain.types import Address, Hash32
 from state.chain_store import Head, TransactionLocation
+from state.log_terms import LocatedLog, LogTerms
 from state.proofs import AccountProof, Checkpoint
 from state.reader import StateReader
 from vm.environment import BlockEnvironment
@@ -115,6 +116,19 @@ class ChainBackend(Protocol):
         """The receipts of a block in transaction order. *any thread*"""
         ...
 
+    def log_candidates(
+        self, terms: LogTerms, first: int, last: int, check: Callable[[], None]
+    ) -> Iterator[int]:
+        """The blocks from `first` to `last` that may hold a log which `terms` accept, ascending; none that holds one is
+        left out. *any thread*
+
+        Lazy. Calls `check` every few milliseconds, which may raise to end the search."""
+        ...
+
+    def matching_logs(self, number: int, terms: LogTerms) -> Sequence[LocatedLog] | None:
+        """The logs of a block that `terms` accept, in order. None: beyond the head, or pruned. *any thread*"""
+        ...
+
     def transaction_location(self, transaction_hash: Hash32) -> TransactionLocation | None:
         """Where a committed transaction stands. *any thread*"""
         ...
@@ -163,6 +177,18 @@ class ChainBackend(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class PoolContent:
+    """Waiting transactions, in no order that matters.
+
+    `next_nonces`: for each of their senders the nonce after the last transaction that could run now. Those below it
+    are pending in go-ethereum's words, the others queued.
+    """
+
+    transactions: Sequence[RecoveredTransaction]
+    next_nonces: Mapping[Address, int]
+
+
 class PoolBackend(Protocol):
     """Transactions that are not in a block yet."""
 
@@ -177,6 +203,15 @@ class PoolBackend(Protocol):
 
     def get(self, transaction_hash: Hash32) -> RecoveredTransaction | None:
         """A transaction of the pool; None when it is not (or no longer) there."""
+        ...
+
+    def content(self, sender: Address | None = None) -> PoolContent:
+        """What waits now, of everybody or of one sender. Costs microseconds for each thousand; what it returns stays as
+        it is and may be read by any thread."""
+        ...
+
+    def waiting(self) -> tuple[int, int]:
+        """How many transactions could run now, and how many wait for an earlier one of their sender."""
         ...
 
     def minimum_tip(self) -> int:
@@ -209,4 +244,34 @@ class NodeBackend(Protocol):
 
     def peers(self) -> Sequence[Mapping[str, Json]]:
         """node_peers: the connected nodes."""
+        ...
+
+
+class EventListener(Protocol):
+    """Who wants to know what happens. Both methods return at once and never raise."""
+
+    @property
+    def wants_transactions(self) -> bool:
+        """False: `transactions_accepted` need not be called."""
+        ...
+
+    def head_changed(self) -> None:
+        """The committed head is another one: usually the next block, but blocks may have been committed in quick
+        succession, and a development chain may have been set back. The listener reads the chain itself."""
+        ...
+
+    def transactions_accepted(self, accepted: Sequence[RecoveredTransaction]) -> None:
+        """The pool took these in, in this order."""
+        ...
+
+
+class EventSource(Protocol):
+    """The node as the one that tells. Everything is told on the event loop."""
+
+    def listen(self, listener: EventListener) -> None:
+        """Tell from now on."""
+        ...
+
+    def stop_listening(self, listener: EventListener) -> None:
+        """Tell no more."""
         ...

@@ -63,9 +63,11 @@ class CallLimits:
     trace_timeout_s: float = 5.0  # of each traced transaction, if the client names no other; geth's number
     max_trace_timeout_s: float = 20.0  # of a whole trace, also that of a block; below the time of a request
     max_trace_bytes: int = 25_000_000  # JSON of a trace, also that of a block; no longer reply would be sent
+    max_pool_reply_bytes: int = 25_000_000  # JSON of txpool_content and txpool_inspect
     worker_threads: int = 2  # heavy calls hold the interpreter lock: more threads only add latency
     max_waiting_heavy_calls: int = 64  # beyond it a heavy call is refused with -32005 at once
-    max_log_blocks: int = 10_000  # blocks of one eth_getLogs range
+    max_log_blocks: int = 10_000  # blocks of one eth_getLogs range without address and topic
+    max_indexed_log_blocks: int = 10_000_000  # with one of them: the index reads 1 µs per 20 blocks or so
     max_log_results: int = 10_000  # logs of one eth_getLogs reply
     max_log_reply_bytes: int = 25_000_000  # their JSON; contracts decide how long a log is
     max_filter_terms: int = 1_000  # addresses, or alternatives of one topic position; geth's number

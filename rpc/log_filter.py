@@ -1,7 +1,7 @@
-"""What eth_getLogs looks for: the decoded filter, and the test of a block's bloom and of single logs.
+"""What eth_getLogs looks for: the decoded filter.
 
-Owns the filter's JSON form, its limits on terms, and matching. Pure: never reads the chain.
-Specification: ethereum/execution-apis Filter, go-ethereum eth/filters (FilterCriteria, bloomFilter, includes).
+Owns the filter's JSON form and its limits on terms; the rule of matching is in state.log_terms. Pure: never reads the
+chain. Specification: ethereum/execution-apis Filter, go-ethereum eth/filters (FilterCriteria).
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from chain.receipt import MAX_TOPICS, Log, logs_bloom
+from chain.receipt import MAX_TOPICS, Log
 from chain.types import Address, Hash32
 from rpc.errors import RpcFault
 from rpc.method import MalformedArgument, Parameter
 from rpc.params import BlockReference, BlockTag, address, block_number_or_tag, hash32, members
+from state.log_terms import LogTerms, accepts
 
 T = TypeVar("T")
 
@@ -32,25 +33,16 @@ class LogFilter:
 
     def matches(self, log: Log) -> bool:
         """The log's address and the first topics are accepted."""
-        if self.addresses and log.address not in self.addresses:
-            return False
-        if len(self.topics) > len(log.topics):
-            return False
-        return all(
-            not accepted or topic in accepted
-            for accepted, topic in zip(self.topics, log.topics, strict=False)
-        )
+        return accepts(self.addresses, self.topics, log.address, log.topics)
 
     def bloom_test(self) -> Callable[[bytes], bool]:
         """A function that tells whether a block with the given bloom may hold a matching log."""
-        groups: list[frozenset[Address] | frozenset[Hash32]] = [self.addresses, *self.topics]
-        needed = [[_mask(term) for term in sorted(terms)] for terms in groups if terms]
+        return self.terms.bloom_test()
 
-        def may_match(bloom: bytes) -> bool:
-            bits = int.from_bytes(bloom, "big")
-            return all(any(bits & mask == mask for mask in masks) for masks in needed)
-
-        return may_match
+    @property
+    def terms(self) -> LogTerms:
+        """What a log must have, without the range."""
+        return LogTerms(self.addresses, self.topics)
 
 
 def log_filter(max_terms: int) -> Parameter:
@@ -110,8 +102,3 @@ def _terms(values: list[object], max_terms: int, decode: Callable[[object], T]) 
     if len(values) > max_terms:
         raise RpcFault.LOG_TERMS_TOO_MANY.error()
     return map(decode, values)
-
-
-def _mask(term: bytes) -> int:
-    """The bits of one address or topic. A filter hashes both in the same way, whatever their length."""
-    return int.from_bytes(logs_bloom((Log(Address(term), (), b""),)), "big")

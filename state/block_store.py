@@ -8,8 +8,9 @@ Threads: safe from any thread; `remember` from the one that commits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, TypeVar
 
 from chain.block import Block
@@ -31,7 +32,7 @@ from state.block_codec import (
 from state.caches import ByteBoundedCache
 from state.columns import Column, number_key
 from state.kv import DatabaseDamaged, KeyValueStore, WriteBatch
-from state.log_terms import LocatedLog, LogTerms
+from state.log_terms import LocatedLog, LogTerms, select_logs
 
 T = TypeVar("T")
 
@@ -153,32 +154,36 @@ class BlockStore:
         Decodes neither receipts nor transactions that are not in the caches: a query reads many blocks for few logs.
         """
         receipts = self._receipts.get(number)
-        if receipts is not None:
-            found = _select_logs(receipts, terms)
-        else:
-            raw = self._get(Column.RECEIPTS, number)
+        raw = self._get(Column.RECEIPTS, number) if receipts is None else None
+        hash_of = self._transaction_hashes(number)
+        try:
+            if receipts is not None:
+                return select_logs(receipts, hash_of, terms)
             if raw is None:
                 return None
-            stored = _decoded(lambda: decode_logs(raw), f"receipts of block {number}")
-            found = _decoded(lambda: _select_raw_logs(stored, terms), f"receipts of block {number}")
-        if not found:
-            return []
-        hashes = self._transaction_hashes(number, {index for index, _, _ in found})
-        return [LocatedLog(log, index, hashes[index], log_index) for index, log_index, log in found]
-
-    def _transaction_hashes(self, number: int, indexes: Iterable[int]) -> dict[int, Hash32]:
-        """The hashes of some transactions of a block whose receipts are there."""
-        block = self._blocks.get(number)
-        try:
-            if block is not None:
-                return {index: block.transactions[index].hash for index in indexes}
-            raw = self._get(Column.BODY, number)
-            if raw is None:
-                raise DatabaseDamaged(f"block {number} has receipts but no body")
-            transactions = _decoded(lambda: decode_raw_transactions(raw), f"body of block {number}")
-            return {index: keccak256(transactions[index]) for index in indexes}
+            return _decoded(
+                lambda: _select_raw_logs(decode_logs(raw), hash_of, terms), f"receipts of block {number}"
+            )
         except IndexError as error:
             raise DatabaseDamaged(f"block {number} has more receipts than transactions") from error
+
+    def _transaction_hashes(self, number: int) -> Callable[[int], Hash32]:
+        """A function for the hash of a transaction of the block; it reads the body when it is first asked."""
+        block = self._blocks.get(number)
+        if block is not None:
+            transactions = block.transactions
+            return lambda index: transactions[index].hash
+        wire: list[bytes] = []
+
+        def hash_of(index: int) -> Hash32:
+            if not wire:
+                raw = self._get(Column.BODY, number)
+                if raw is None:
+                    raise DatabaseDamaged(f"block {number} has receipts but no body")
+                wire.extend(_decoded(lambda: decode_raw_transactions(raw), f"body of block {number}"))
+            return keccak256(wire[index])
+
+        return cache(hash_of)
 
     def block_number(self, block_hash: Hash32) -> int | None:
         """Number of the block with this hash."""
@@ -208,27 +213,18 @@ class BlockStore:
         self._receipts.put(block.number, stored, _receipts_size(stored))
 
 
-def _select_logs(receipts: Sequence[Receipt], terms: LogTerms) -> list[tuple[int, int, Log]]:
-    """(transaction, log in the block, log) of each match."""
-    found: list[tuple[int, int, Log]] = []
-    before = 0
-    for index, receipt in enumerate(receipts):
-        for offset, log in enumerate(receipt.logs):
-            if terms.accepts(log.address, log.topics):
-                found.append((index, before + offset, log))
-        before += len(receipt.logs)
-    return found
-
-
-def _select_raw_logs(stored: Sequence[Sequence[RawLog]], terms: LogTerms) -> list[tuple[int, int, Log]]:
-    """The same out of a record. Raises ValueError if the record holds something else."""
-    found: list[tuple[int, int, Log]] = []
+def _select_raw_logs(
+    stored: Sequence[Sequence[RawLog]], hash_of: Callable[[int], Hash32], terms: LogTerms
+) -> list[LocatedLog]:
+    """What `select_logs` does, out of a record. Raises ValueError if the record holds something else."""
+    found: list[LocatedLog] = []
     before = 0
     try:
         for index, logs in enumerate(stored):
             for offset, (address, topics, payload) in enumerate(logs):
                 if terms.accepts(address, topics):
-                    found.append((index, before + offset, Log(address, tuple(topics), payload)))
+                    log = Log(address, tuple(topics), payload)
+                    found.append(LocatedLog(log, index, hash_of(index), before + offset))
             before += len(logs)
     except TypeError as error:
         raise ValueError(f"stored log: {error}") from error

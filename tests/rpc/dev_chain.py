@@ -1,6 +1,6 @@
 """A small committed chain on the real store and the real executor, with one contract for each question."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -26,9 +26,10 @@ from chain.types import Address, Hash32
 from genesis.first_block import genesis_block, genesis_state
 from genesis.model import Allocation, GenesisValidator
 from genesis.presets import DEV_CHAIN_ID, dev_accounts, dev_genesis
-from rpc.backend import ForkConfiguration, Health, Json, PendingBlock, SyncStatus
+from rpc.backend import ForkConfiguration, Health, Json, PendingBlock, PoolContent, SyncStatus
 from state.chain_store import ChainStore, Head, TransactionLocation
 from state.kv import MemoryStore
+from state.log_terms import LocatedLog, LogTerms, blocks_by_bloom, select_logs
 from state.proofs import AccountProof, Checkpoint
 from state.reader import StateReader
 from vm.block import BlockBuilder, BlockResult
@@ -299,6 +300,21 @@ class FakeNode:
     def receipts(self, number: int) -> tuple[Receipt, ...] | None:
         return self.store.receipts(number) if number >= self.pruned_below else None
 
+    def log_candidates(
+        self, terms: LogTerms, first: int, last: int, check: Callable[[], None]
+    ) -> Iterator[int]:
+        return blocks_by_bloom(terms, range(first, last + 1), self._bloom, check)
+
+    def _bloom(self, number: int) -> bytes | None:
+        header = self.header(number)
+        return header.logs_bloom if header is not None else None
+
+    def matching_logs(self, number: int, terms: LogTerms) -> Sequence[LocatedLog] | None:
+        block, receipts = self.block(number), self.receipts(number)
+        if block is None or receipts is None:
+            return None
+        return select_logs(receipts, lambda index: block.transactions[index].hash, terms)
+
     def transaction_location(self, transaction_hash: Hash32) -> TransactionLocation | None:
         return self.store.transaction_location(transaction_hash)
 
@@ -362,6 +378,16 @@ class FakeNode:
 
     def get(self, transaction_hash: Hash32) -> RecoveredTransaction | None:
         return self.pool.get(transaction_hash)
+
+    def content(self, sender: Address | None = None) -> PoolContent:
+        found = [item for item in self.pool.values() if sender in (None, item.sender)]
+        return PoolContent(found, {item.sender: self.pending_nonce(item.sender) for item in found})
+
+    def waiting(self) -> tuple[int, int]:
+        executable = sum(
+            item.transaction.nonce < self.pending_nonce(item.sender) for item in self.pool.values()
+        )
+        return executable, len(self.pool) - executable
 
     def minimum_tip(self) -> int:
         return 1
