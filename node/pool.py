@@ -146,6 +146,12 @@ class TransactionPool:
         """Another number after each change of what waits."""
         return self._version
 
+    def content(self, sender: Address | None) -> tuple[list[RecoveredTransaction], dict[Address, int]]:
+        """What waits, of one account or of all, and for each account the nonce after its executable transactions."""
+        if sender is None:
+            return list(self._mempool.transactions()), self._mempool.next_nonces()
+        return self._mempool.of_sender(sender), {sender: self.pending_nonce(sender)}
+
     def counts(self) -> tuple[int, int, int]:
         """(executable, queued, bytes)."""
         return self._mempool.executable, self._mempool.queued, self._mempool.size_bytes

@@ -172,6 +172,13 @@ class NodeRpcBackend:
         executable, queued, _ = self._pool.counts()
         return executable, queued
 
+    def content(self, sender: Address | None = None) -> PoolContent:
+        return PoolContent(*self._pool.content(sender))
+
+    def waiting(self) -> tuple[int, int]:
+        executable, queued, _ = self._pool.counts()
+        return executable, queued
+
     def minimum_tip(self) -> int:
         return self._mempool_settings.min_tip_wei
 

@@ -106,6 +106,10 @@ class RpcFault(Enum):
     TRANSACTION_INDEX_OUT_OF_RANGE = _Entry(
         Code.SERVER_ERROR, "transaction index {index} out of range for block {hash}"
     )
+    POOL_TOO_LARGE = _Entry(
+        Code.RESPONSE_TOO_LARGE,
+        "the pool holds more than fits into a reply: ask txpool_contentFrom, or txpool_inspect",
+    )
     LOG_RANGE_BEYOND_HEAD = _Entry(Code.INVALID_PARAMS, "block range extends beyond current head block")
     LOG_RANGE_INVALID = _Entry(Code.INVALID_PARAMS, "invalid block range params")
     LOG_RANGE_TOO_LARGE = _Entry(Code.LIMIT_EXCEEDED, "exceed maximum block range: {limit}")

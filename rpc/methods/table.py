@@ -12,7 +12,7 @@ from typing import Final
 
 from chain.errors import InvariantViolation
 from rpc.method import Method
-from rpc.methods import blocks, debug, discover, execution, fees, logs, node, raw, state
+from rpc.methods import blocks, debug, discover, execution, fees, logs, node, raw, state, txpool
 from rpc.services import Services
 
 METHODS_OF: Final[tuple[Callable[[Services], tuple[Method, ...]], ...]] = (
@@ -24,6 +24,7 @@ METHODS_OF: Final[tuple[Callable[[Services], tuple[Method, ...]], ...]] = (
     logs.methods,
     debug.methods,
     raw.methods,
+    txpool.methods,
 )
 
 
