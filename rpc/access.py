@@ -1,9 +1,9 @@
 """Which hosts and web pages this listener answers.
 
 Owns the Host allow-list, which stops DNS rebinding (a web page that makes the browser reach 127.0.0.1 under
-the page's own name), and CORS, which lets pages read the answers. Never authenticates anybody.
-Specification: WHATWG Fetch (CORS protocol), RFC 9110 section 7.2; go-ethereum node/rpcstack.go has the same
-rule for hosts.
+the page's own name), and CORS, which lets pages read the answers and open WebSockets. Never authenticates anybody.
+Specification: WHATWG Fetch (CORS protocol), RFC 9110 section 7.2, RFC 6455 section 10.2; go-ethereum
+node/rpcstack.go has the same rule for hosts.
 """
 
 from __future__ import annotations
@@ -71,6 +71,14 @@ class AccessRules:
         if origin in self._origins:
             return b"access-control-allow-origin: %b\r\nvary: origin\r\n" % origin
         return b"vary: origin\r\n"
+
+    def websocket_is_allowed(self, request: HttpRequest) -> bool:
+        """Browsers let every page open a WebSocket, so the answer depends on the page: the same list as for CORS.
+
+        Programs send no Origin; a browser always does.
+        """
+        origin = request.fields.get(b"origin")
+        return origin is None or self._any_origin or origin in self._origins
 
     def preflight_headers(self, request: HttpRequest) -> bytes | None:
         """The answer to a CORS preflight as header lines, or None when the request is none."""

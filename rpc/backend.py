@@ -189,18 +189,6 @@ class PoolContent:
     next_nonces: Mapping[Address, int]
 
 
-@dataclass(frozen=True, slots=True)
-class PoolContent:
-    """Waiting transactions, in no order that matters.
-
-    `next_nonces`: for each of their senders the nonce after the last transaction that could run now. Those below it
-    are pending in go-ethereum's words, the others queued.
-    """
-
-    transactions: Sequence[RecoveredTransaction]
-    next_nonces: Mapping[Address, int]
-
-
 class PoolBackend(Protocol):
     """Transactions that are not in a block yet."""
 
@@ -215,15 +203,6 @@ class PoolBackend(Protocol):
 
     def get(self, transaction_hash: Hash32) -> RecoveredTransaction | None:
         """A transaction of the pool; None when it is not (or no longer) there."""
-        ...
-
-    def content(self, sender: Address | None = None) -> PoolContent:
-        """What waits now, of everybody or of one sender. Costs microseconds for each thousand; what it returns stays as
-        it is and may be read by any thread."""
-        ...
-
-    def waiting(self) -> tuple[int, int]:
-        """How many transactions could run now, and how many wait for an earlier one of their sender."""
         ...
 
     def content(self, sender: Address | None = None) -> PoolContent:

@@ -25,7 +25,10 @@ MAX_HEADER_FIELDS = 100
 
 @dataclass(slots=True)
 class HttpRequest:
-    """One complete request. `target` is the raw request target, `version` is `1.0` or `1.1`."""
+    """One complete request. `target` is the raw request target, `version` is `1.0` or `1.1`.
+
+    `asks_for_websocket`: it may be answered by a change of protocol; what came behind it is the reader's `leftover`.
+    """
 
     method: bytes
     target: bytes
@@ -34,6 +37,7 @@ class HttpRequest:
     body: bytes
     keep_alive: bool
     version: str
+    asks_for_websocket: bool = False
 
     def field(self, name: bytes) -> bytes:
         """The last value of a header, `name` in lower case; empty if it is absent."""
@@ -71,6 +75,7 @@ class RequestReader:
     """Feeds bytes to the parser and collects finished requests in `ready`.
 
     After every `feed`: answer `ready` in order, then, if `failure` is set, answer that and close.
+    `leftover` holds the bytes behind a request for WebSocket; nothing is read after it.
     `awaits_continue` is true when the client waits for `100 Continue` before it sends the body.
     """
 
@@ -91,6 +96,7 @@ class RequestReader:
         "awaits_continue",
         "failure",
         "in_message",
+        "leftover",
         "ready",
     )
 
@@ -110,6 +116,7 @@ class RequestReader:
         self._parser = httptools.HttpRequestParser(self)
         self.ready: deque[HttpRequest] = deque()
         self.failure: HttpFailure | None = None
+        self.leftover = b""
         self._upgrade_body_left = -1
         self._body: list[bytes] = []
         self._body_bytes = 0
@@ -126,7 +133,7 @@ class RequestReader:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
+            self._upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._fail(400, str(error) or "malformed request")
         if self.in_message and self._quiet_bytes > self._limits.max_head_bytes + len(data):
@@ -206,7 +213,7 @@ class RequestReader:
     def on_message_complete(self) -> None:
         """The request has ended."""
         if self.failure is not None or self._parser.should_upgrade():
-            return  # an upgrade is finished in _ignore_upgrade
+            return  # an upgrade is finished in _upgrade
         self._finish(self._parser.should_keep_alive())
 
     # Internals.
@@ -234,7 +241,7 @@ class RequestReader:
             self._body_bytes += len(piece)
             self._body.append(piece)
 
-    def _finish(self, keep_alive: bool) -> None:
+    def _finish(self, keep_alive: bool, *, asks_for_websocket: bool = False) -> None:
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self.ready.append(
             HttpRequest(
@@ -245,6 +252,7 @@ class RequestReader:
                 body=body,
                 keep_alive=keep_alive,
                 version=self._parser.get_http_version(),
+                asks_for_websocket=asks_for_websocket,
             )
         )
         self._body = []
@@ -255,13 +263,18 @@ class RequestReader:
         if self.failure is None:
             self.failure = HttpFailure(status, reason)
 
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """Answer the request as if it had not asked for another protocol (RFC 9110 section 7.8).
+    def _upgrade(self, rest: bytes) -> None:
+        """Take a request that asks for another protocol: one for WebSocket is marked, every other is answered as
+        if it had not asked (RFC 9110 section 7.8).
 
         The parser stops at the end of the head then, so a body of known length is read here; the connection
         closes after the answer. Some HTTP clients ask for HTTP/2 in this way with every first request.
         """
         if self.failure is not None:
+            return
+        if _asks_for_websocket(self._parser.get_method(), self._fields):
+            self.leftover = rest
+            self._finish(keep_alive=False, asks_for_websocket=True)
             return
         if b"transfer-encoding" in self._fields:
             self._fail(501, "a chunked body together with an upgrade is not supported")
@@ -276,6 +289,17 @@ class RequestReader:
             self._take_body(piece)
         if self._upgrade_body_left == 0 and self.failure is None and self.in_message:
             self._finish(keep_alive=False)
+
+
+def _asks_for_websocket(method: bytes, fields: dict[bytes, bytes]) -> bool:
+    """A GET without a body whose Upgrade header lists WebSocket (RFC 6455 section 4.2.1)."""
+    protocols = fields.get(b"upgrade", b"").lower().split(b",")
+    return (
+        method == b"GET"
+        and any(protocol.strip() == b"websocket" for protocol in protocols)
+        and b"transfer-encoding" not in fields
+        and fields.get(b"content-length", b"0") == b"0"
+    )
 
 
 def _complaint_about(headers: HttpHeaders, fields: dict[bytes, bytes], version: str) -> HttpFailure | None:

@@ -11,12 +11,14 @@ from rpc.backend import ChainBackend, NodeBackend, PoolBackend
 from rpc.chain_view import ChainView
 from rpc.config import CallLimits
 from rpc.dev_backend import DevBackend
+from rpc.filters import FilterTable
 from rpc.reply_cache import ReplyCache
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`view` resolves block parameters; `replies` keeps encoded answers about committed blocks."""
+    """`view` resolves block parameters; `replies` keeps encoded answers about committed blocks; `filters` are those
+    that clients poll."""
 
     chain: ChainBackend
     pool: PoolBackend
@@ -24,6 +26,7 @@ class Services:
     limits: CallLimits
     view: ChainView
     replies: ReplyCache
+    filters: FilterTable
     dev: DevBackend | None = None
 
     @classmethod
@@ -36,4 +39,6 @@ class Services:
         dev: DevBackend | None = None,
     ) -> Services:
         """The bundle over the back ends; `dev` is there on a development chain only."""
-        return cls(chain, pool, node, limits, ChainView(chain), ReplyCache(limits.reply_cache_bytes), dev)
+        view = ChainView(chain)
+        replies, filters = ReplyCache(limits.reply_cache_bytes), FilterTable(view, limits)
+        return cls(chain, pool, node, limits, view, replies, filters, dev)

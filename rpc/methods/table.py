@@ -12,7 +12,20 @@ from typing import Final
 
 from chain.errors import InvariantViolation
 from rpc.method import Method
-from rpc.methods import blocks, debug, discover, execution, fees, logs, node, raw, state, txpool
+from rpc.methods import (
+    blocks,
+    debug,
+    discover,
+    execution,
+    fees,
+    filters,
+    logs,
+    node,
+    raw,
+    state,
+    subscriptions,
+    txpool,
+)
 from rpc.services import Services
 
 METHODS_OF: Final[tuple[Callable[[Services], tuple[Method, ...]], ...]] = (
@@ -22,6 +35,8 @@ METHODS_OF: Final[tuple[Callable[[Services], tuple[Method, ...]], ...]] = (
     execution.methods,
     fees.methods,
     logs.methods,
+    filters.methods,
+    subscriptions.methods,
     debug.methods,
     raw.methods,
     txpool.methods,
