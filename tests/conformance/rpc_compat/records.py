@@ -75,7 +75,7 @@ class OfficialBlock(Block):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class OfficialBlobTransaction(Transaction):
-    """`blob`: the same transaction in the form that can be executed."""
+    """For all that executes, a dynamic fee transaction, which the product knows; `blob` has what it lacks."""
 
     blob: BlobTransaction
 
@@ -106,15 +106,15 @@ def official_receipt(
     blob_gas_price: int,
 ) -> OfficialReceipt:
     """The receipt of a transaction of the official chain."""
-    blob_gas_used = transaction.blob.blob_gas if isinstance(transaction, OfficialBlobTransaction) else 0
+    has_blobs = isinstance(transaction, OfficialBlobTransaction)
     return OfficialReceipt(
-        transaction.type,
+        TransactionType.BLOB if has_blobs else transaction.type,
         succeeded,
         cumulative_gas_used,
         logs_bloom,
         logs,
         post_state,
-        blob_gas_used,
+        transaction.blob.blob_gas if has_blobs else 0,
         blob_gas_price,
     )
 
@@ -185,7 +185,7 @@ def _decode_transaction(raw: bytes, chain_id: int) -> Transaction:
     blob = decode_blob_transaction(raw, chain_id)
     base = blob.recovered.transaction
     return OfficialBlobTransaction(
-        TransactionType.BLOB,
+        base.type,
         base.chain_id,
         base.nonce,
         base.max_priority_fee_per_gas,
@@ -251,6 +251,7 @@ def _(block: OfficialBlock, members: JsonObject) -> JsonObject:
 
 @as_members.register
 def _(transaction: OfficialBlobTransaction, members: JsonObject) -> JsonObject:
+    members["type"] = hex(TransactionType.BLOB)
     members["maxFeePerBlobGas"] = hex(transaction.blob.max_fee_per_blob_gas)
     members["blobVersionedHashes"] = [text(item) for item in transaction.blob.blob_hashes]
     return members

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import pytest
 
+from chain.keccak import keccak256
+from chain.ordered_trie import ordered_root
 from rpc.dispatcher import Dispatcher
 from tests.conformance.rpc_compat.official_chain import OfficialChain
 from tests.conformance.rpc_compat.official_node import official_dispatcher
@@ -77,3 +79,30 @@ async def test_fees_of_all_forks_have_a_history(ask: Client) -> None:
     assert set(history["baseFeePerGas"][:27]) == {"0x0"}
     assert history["baseFeePerGas"][27] == "0x3b9aca00"
     assert history["baseFeePerGas"][-1] == await ask("eth_baseFee")
+
+
+async def test_every_transaction_run_again_takes_the_gas_of_its_receipt(ask: Client) -> None:
+    for number in range(1, BLOCKS):
+        receipts = await ask("eth_getBlockReceipts", hex(number))
+        traces = await ask("debug_traceBlockByNumber", hex(number), {"tracer": "callTracer"})
+        assert [trace["txHash"] for trace in traces] == [receipt["transactionHash"] for receipt in receipts]
+        for trace, receipt in zip(traces, receipts, strict=True):
+            assert trace["result"]["gasUsed"] == receipt["gasUsed"], (number, receipt["transactionHash"])
+            assert ("error" in trace["result"]) is (receipt.get("status") == "0x0") or "root" in receipt
+            assert trace["result"]["from"] == receipt["from"]
+
+
+async def test_every_raw_record_is_what_the_roots_and_hashes_commit_to(
+    ask: Client, chain: OfficialChain
+) -> None:
+    for number in range(BLOCKS):
+        block = await ask("eth_getBlockByNumber", hex(number), False)
+        raw = await ask("debug_getRawHeader", hex(number))
+        assert "0x" + keccak256(bytes.fromhex(raw[2:])).hex() == block["hash"]
+        assert raw[2:] in await ask("debug_getRawBlock", hex(number))
+        receipts = [bytes.fromhex(item[2:]) for item in await ask("debug_getRawReceipts", hex(number))]
+        assert "0x" + ordered_root(receipts).hex() == block["receiptsRoot"]
+        raws = [await ask("debug_getRawTransaction", item) for item in block["transactions"]]
+        assert (
+            "0x" + ordered_root([bytes.fromhex(item[2:]) for item in raws]).hex() == block["transactionsRoot"]
+        )
