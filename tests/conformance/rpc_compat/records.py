@@ -106,15 +106,15 @@ def official_receipt(
     blob_gas_price: int,
 ) -> OfficialReceipt:
     """The receipt of a transaction of the official chain."""
-    has_blobs = isinstance(transaction, OfficialBlobTransaction)
+    blob = transaction.blob if isinstance(transaction, OfficialBlobTransaction) else None
     return OfficialReceipt(
-        TransactionType.BLOB if has_blobs else transaction.type,
+        transaction.type if blob is None else TransactionType.BLOB,
         succeeded,
         cumulative_gas_used,
         logs_bloom,
         logs,
         post_state,
-        transaction.blob.blob_gas if has_blobs else 0,
+        blob.blob_gas if blob is not None else 0,
         blob_gas_price,
     )
 
