@@ -55,12 +55,21 @@ class BlockResult:
     changes: StateChanges
 
 
-def system_call(world: WorldState, env: BlockEnvironment, address: Address, payload: bytes) -> None:
-    """A call by the protocol: no fee, not part of the block's gas, and silent if it fails or nobody is there."""
+def system_call(
+    world: WorldState,
+    env: BlockEnvironment,
+    address: Address,
+    payload: bytes,
+    checkpoint: Callable[[], None] | None = None,
+) -> None:
+    """A call by the protocol: no fee, not part of the block's gas, and silent if it fails or nobody is there.
+
+    checkpoint: see ExecutionContext; only for simulations, which may pretend another code here.
+    """
     if not world.get_code(address):
         return
     world.begin_transaction()
-    context = new_context(world, env, TransactionContext(SYSTEM_ADDRESS, 0))
+    context = new_context(world, env, TransactionContext(SYSTEM_ADDRESS, 0), checkpoint)
     world.warm_address(address)
     context.execute_message(
         context,
@@ -69,12 +78,14 @@ def system_call(world: WorldState, env: BlockEnvironment, address: Address, payl
     world.end_transaction()
 
 
-def begin_block(world: WorldState, env: BlockEnvironment) -> None:
+def begin_block(
+    world: WorldState, env: BlockEnvironment, checkpoint: Callable[[], None] | None = None
+) -> None:
     """Runs the hooks before the first transaction: EIP-4788 stores the parent beacon block root, which on this
-    chain is the consensus root; EIP-2935 stores the parent hash."""
-    system_call(world, env, BEACON_ROOTS_ADDRESS, env.parent_beacon_block_root)
+    chain is the consensus root; EIP-2935 stores the parent hash. checkpoint: see `system_call`."""
+    system_call(world, env, BEACON_ROOTS_ADDRESS, env.parent_beacon_block_root, checkpoint)
     if rules_of(env.fork).stores_parent_hash:
-        system_call(world, env, HISTORY_STORAGE_ADDRESS, env.parent_hash)
+        system_call(world, env, HISTORY_STORAGE_ADDRESS, env.parent_hash, checkpoint)
 
 
 class BlockBuilder:

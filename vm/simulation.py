@@ -200,12 +200,12 @@ class _Simulation:
         checkpoint: Checkpoint | None,
     ) -> None:
         check_overrides(overrides)
-        _check_request(request)
+        check_request(request)
         self._overrides = overrides
         self._reader: StateReader = OverriddenReader(reader, overrides) if overrides else reader
         self._request = request
         self._checkpoint = checkpoint
-        self._fee_cap, self._tip = _fees(request)
+        self._fee_cap, self._tip = fee_caps(request)
         # A call that offers no price is free: contracts then see a base fee of 0.
         self._env = env if self._fee_cap or self._tip else replace(env, base_fee_per_gas=0)
         if overrides:
@@ -298,7 +298,8 @@ class _Simulation:
         )
 
 
-def _check_request(request: CallRequest) -> None:
+def check_request(request: CallRequest) -> None:
+    """Raises InvalidCallRequest for numbers out of range and for two ways of stating a price."""
     amounts = (
         request.gas,
         request.gas_price,
@@ -320,8 +321,8 @@ def _type(request: CallRequest, fork: Fork) -> TransactionType:
     return TransactionType.DYNAMIC_FEE if TransactionType.DYNAMIC_FEE in types else TransactionType.LEGACY
 
 
-def _fees(request: CallRequest) -> tuple[int, int]:
-    """(fee cap, tip) in wei per gas."""
+def fee_caps(request: CallRequest) -> tuple[int, int]:
+    """(fee cap, tip) in wei per gas, both 0 for a call that offers nothing."""
     if request.gas_price is not None:
         return request.gas_price, request.gas_price
     return request.max_fee_per_gas or 0, request.max_priority_fee_per_gas or 0
