@@ -143,16 +143,18 @@ export class Wallet {
       return null;
     },
     checkChain: (origin, chain) => {
-      const { chainId, chainName, rpcUrls, nativeCurrency } = chain ?? {};
+      const { chainId, chainName, rpcUrls, nativeCurrency, blockExplorerUrls: _explorer, iconUrls: _icon, ...unknown } = chain ?? {};
+      if (Object.keys(unknown).length) throw invalid(`Received unexpected keys on object parameter. Unsupported keys:\n${Object.keys(unknown)}`);
       if (!/^0x[1-9a-f][0-9a-f]*$/.test(chainId) || BigInt(chainId) > MAX_SAFE_CHAIN_ID)
         throw invalid(`Expected 0x-prefixed, unpadded, non-zero hexadecimal string 'chainId'. Received: ${chainId}`);
       if (!chainName) throw invalid("Expected non-empty string 'chainName'.");
-      if (!/^.{1,11}$/.test(nativeCurrency?.symbol) || nativeCurrency.decimals !== 18)
-        throw invalid("Expected 18 decimals and a 1-11 character string 'nativeCurrency.symbol'.");
+      if (!/^.{1,6}$/.test(nativeCurrency?.symbol) || nativeCurrency.decimals !== 18)
+        throw invalid("Expected 18 decimals and a 1-6 character string 'nativeCurrency.symbol'.");
       const safe = (url) => url.protocol === 'https:' || ['127.0.0.1', 'localhost'].includes(url.hostname);
       if (!Array.isArray(rpcUrls) || !rpcUrls.length || !rpcUrls.every((url) => safe(new URL(url))))
         throw invalid("Expected an array with at least one valid string HTTPS url 'rpcUrls'.");
     },
+    // MetaMask also offers to switch at once; here a page has to ask, as EIP-3085 tells pages to expect.
     wallet_addEthereumChain: (origin, chain) => {
       if (this.chains.has(chain.chainId)) return null;
       this.#confirm('addChain', origin, chain);
