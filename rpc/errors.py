@@ -28,6 +28,7 @@ class Code(IntEnum):
     REQUEST_TIMED_OUT = -32002
     RESPONSE_TOO_LARGE = -32003
     LIMIT_EXCEEDED = -32005
+    CLIENT_LIMIT_EXCEEDED = -38026
     HISTORY_PRUNED = 4444
     REVERTED = 3
 
@@ -69,6 +70,12 @@ class RpcFault(Enum):
     EXECUTION_TIMED_OUT = _Entry(Code.SERVER_ERROR, "execution aborted (timeout = {seconds}s)")
     HEADER_NOT_FOUND = _Entry(Code.SERVER_ERROR, "header not found")
     HEADER_FOR_HASH_NOT_FOUND = _Entry(Code.SERVER_ERROR, "header for hash not found")
+    PENDING_PROOF = _Entry(Code.SERVER_ERROR, "proofs of the pending block are not available")
+    TOO_MANY_PROOF_KEYS = _Entry(
+        Code.INVALID_PARAMS, "too many storage keys requested (max {limit}, got {count})"
+    )
+    TOO_MANY_SLOTS = _Entry(Code.CLIENT_LIMIT_EXCEEDED, "too many slots (max {limit})")
+    EMPTY_REQUEST = _Entry(Code.INVALID_PARAMS, "empty request")
     PENDING_UNAVAILABLE = _Entry(Code.SERVER_ERROR, "pending block is not available")
     INPUT_AND_DATA = _Entry(
         Code.SERVER_ERROR,
@@ -116,6 +123,7 @@ class RpcFault(Enum):
     LOG_RESULTS_TOO_MANY = _Entry(Code.LIMIT_EXCEEDED, "query returned more than {limit} results")
     LOG_TOPICS_TOO_MANY = _Entry(Code.INVALID_PARAMS, "exceed max topics")
     LOG_TERMS_TOO_MANY = _Entry(Code.INVALID_PARAMS, "exceed max addresses or topics per search position")
+    DEV_NO_FORKING = _Entry(Code.SERVER_ERROR, "forking another chain is not supported")
     LOG_PENDING = _Entry(Code.SERVER_ERROR, "pending logs are not supported")
     LOG_BLOCK_UNKNOWN = _Entry(Code.SERVER_ERROR, "unknown block")
     NOTIFICATIONS_UNSUPPORTED = _Entry(Code.METHOD_NOT_FOUND, "notifications not supported")

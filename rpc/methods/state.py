@@ -6,14 +6,55 @@ Specification: ethereum/execution-apis, EIP-1474.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from chain.types import Address
 from rpc.backend import PoolBackend
 from rpc.chain_view import ChainView
-from rpc.deferred import Submission
-from rpc.method import Method
-from rpc.params import ADDRESS, BLOCK_OR_LATEST, BYTES, STORAGE_KEY, BlockReference, BlockTag
+from rpc.deferred import Deadline, OffLoop, Submission
+from rpc.errors import RpcFault
+from rpc.method import Method, Parameter
+from rpc.params import (
+    ADDRESS,
+    BLOCK_OR_LATEST,
+    BYTES,
+    STORAGE_KEY,
+    BlockReference,
+    BlockTag,
+    address,
+    elements,
+    members,
+    storage_key,
+)
 from rpc.rendering import text, word
 from rpc.services import Services
+from state.reader import StateReader
+
+MAX_STORAGE_VALUES: Final = 1_024
+"""Slots of one eth_getStorageValues call; go-ethereum's number."""
+
+INLINE_STORAGE_VALUES: Final = 32
+"""So many slots are read on the event loop: about 0.3 ms when none is in the cache."""
+
+Slots = Mapping[Address, tuple[int, ...]]
+
+
+def requested_slots(value: object) -> Slots:
+    """Slots by account. Keys may be shorter than 32 bytes, as in the other methods that take slots."""
+    slots: dict[Address, tuple[int, ...]] = {}
+    count = 0
+    for owner, keys in members(value, "map[common.Address][]common.Hash").items():
+        wanted = slots[address(owner)] = elements(keys, storage_key, "[]common.Hash")
+        count += len(wanted)
+        if count > MAX_STORAGE_VALUES:
+            raise RpcFault.TOO_MANY_SLOTS.error(limit=MAX_STORAGE_VALUES)
+    if not count:
+        raise RpcFault.EMPTY_REQUEST.error()
+    return slots
+
+
+SLOTS: Final = Parameter(requested_slots)
 
 
 def methods(services: Services) -> tuple[Method, ...]:
@@ -24,6 +65,7 @@ def methods(services: Services) -> tuple[Method, ...]:
         Method("eth_getTransactionCount", handlers.get_transaction_count, (ADDRESS, BLOCK_OR_LATEST)),
         Method("eth_getCode", handlers.get_code, (ADDRESS, BLOCK_OR_LATEST)),
         Method("eth_getStorageAt", handlers.get_storage_at, (ADDRESS, STORAGE_KEY, BLOCK_OR_LATEST)),
+        Method("eth_getStorageValues", handlers.get_storage_values, (SLOTS, BLOCK_OR_LATEST)),
         Method("eth_sendRawTransaction", handlers.send_raw_transaction, (BYTES,), submits=True),
     )
 
@@ -35,27 +77,53 @@ class StateMethods:
         self._view = view
         self._pool = pool
 
-    def get_balance(self, address: Address, reference: BlockReference) -> str:
+    def get_balance(self, owner: Address, reference: BlockReference) -> object:
         """eth_getBalance, in wei."""
-        account = self._view.state(reference).account(address)
-        return hex(account.balance) if account is not None else "0x0"
 
-    def get_transaction_count(self, address: Address, reference: BlockReference) -> str:
-        """The nonce; for `pending` with the transactions that wait in the pool."""
+        def read(state: StateReader) -> str:
+            account = state.account(owner)
+            return hex(account.balance) if account is not None else "0x0"
+
+        return self._view.with_state(reference, read)
+
+    def get_transaction_count(self, owner: Address, reference: BlockReference) -> object:
+        """The nonce; for `pending` with the transactions that wait in the pool, all of them."""
         if reference is BlockTag.PENDING:
-            return hex(self._pool.pending_nonce(address))
-        account = self._view.state(reference).account(address)
+            return hex(self._pool.pending_nonce(owner))
+        account = self._view.state(reference).account(owner)
         return hex(account.nonce) if account is not None else "0x0"
 
-    def get_code(self, address: Address, reference: BlockReference) -> str:
+    def get_code(self, owner: Address, reference: BlockReference) -> object:
         """eth_getCode: the code itself, which for a delegated account is its delegation (EIP-7702)."""
-        state = self._view.state(reference)
-        account = state.account(address)
-        return text(state.code(account.code_hash)) if account is not None else "0x"
 
-    def get_storage_at(self, address: Address, slot: int, reference: BlockReference) -> str:
+        def read(state: StateReader) -> str:
+            account = state.account(owner)
+            return text(state.code(account.code_hash)) if account is not None else "0x"
+
+        return self._view.with_state(reference, read)
+
+    def get_storage_at(self, owner: Address, slot: int, reference: BlockReference) -> object:
         """eth_getStorageAt: 32 bytes."""
-        return word(self._view.state(reference).storage(address, slot))
+        return self._view.with_state(reference, lambda state: word(state.storage(owner, slot)))
+
+    def get_storage_values(self, slots: Slots, reference: BlockReference) -> object:
+        """eth_getStorageValues: for each account the 32-byte values of its slots, in the order of the request."""
+        count = sum(len(wanted) for wanted in slots.values())
+
+        def read(state: StateReader, deadline: Deadline | None) -> dict[str, list[str]]:
+            values: dict[str, list[str]] = {}
+            for owner, wanted in slots.items():
+                if deadline is not None:
+                    deadline.check()
+                values[text(owner)] = [word(state.storage(owner, slot)) for slot in wanted]
+            return values
+
+        def use(state: StateReader) -> object:
+            if count <= INLINE_STORAGE_VALUES:
+                return read(state, None)
+            return OffLoop(lambda deadline: read(state, deadline))
+
+        return self._view.with_state(reference, use)
 
     def send_raw_transaction(self, raw: bytes) -> Submission:
         """eth_sendRawTransaction: the pool answers with the hash."""

@@ -15,12 +15,15 @@ from rpc.method import Method
 from rpc.methods import (
     blocks,
     debug,
+    dev,
+    dev_accounts,
     discover,
     execution,
     fees,
     filters,
     logs,
     node,
+    proofs,
     raw,
     state,
     subscriptions,
@@ -32,6 +35,7 @@ METHODS_OF: Final[tuple[Callable[[Services], tuple[Method, ...]], ...]] = (
     node.methods,
     blocks.methods,
     state.methods,
+    proofs.methods,
     execution.methods,
     fees.methods,
     logs.methods,
@@ -40,6 +44,8 @@ METHODS_OF: Final[tuple[Callable[[Services], tuple[Method, ...]], ...]] = (
     debug.methods,
     raw.methods,
     txpool.methods,
+    dev.methods,
+    dev_accounts.methods,
 )
 
 
