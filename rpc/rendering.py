@@ -8,9 +8,9 @@ newRPCTransaction, MarshalReceipt) and core/types (Log).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import singledispatch
+from typing import Any, Final
 
 from chain.block import Block
 from chain.header import Header
@@ -38,13 +38,14 @@ class Place:
         return Place(text(header.hash), hex(header.number), hex(header.timestamp), header.base_fee_per_gas)
 
 
-@singledispatch
-def as_members(_record: object, members: JsonObject) -> JsonObject:
-    """`members`, those that such a record has on this chain, as this very record shows them.
+OTHER_MEMBERS: Final[dict[type, Callable[[Any, JsonObject], JsonObject]]] = {}
+"""The seam for a back end over a chain with other records: by their classes, what turns the members that such a
+record has on this chain into its own. Empty in a node."""
 
-    The seam for a back end over a chain with other records: it registers, by their classes, what they add or lack.
-    """
-    return members
+
+def _as_shown(record: object, members: JsonObject) -> JsonObject:
+    own = OTHER_MEMBERS.get(type(record))
+    return members if own is None else own(record, members)
 
 
 def text(value: bytes) -> str:
@@ -84,7 +85,7 @@ def header_json(header: Header) -> JsonObject:
     }
     if header.requests_hash is not None:
         rendered["requestsHash"] = text(header.requests_hash)
-    return as_members(header, rendered)
+    return _as_shown(header, rendered)
 
 
 def block_json(block: Block, senders: Sequence[Address] | None) -> JsonObject:
@@ -101,7 +102,7 @@ def block_json(block: Block, senders: Sequence[Address] | None) -> JsonObject:
         ]
     rendered["uncles"] = []
     rendered["withdrawals"] = []
-    return as_members(block, rendered)
+    return _as_shown(block, rendered)
 
 
 def transaction_json(
@@ -140,7 +141,7 @@ def transaction_json(
     rendered["s"] = hex(transaction.s)
     if kind is not TransactionType.LEGACY:
         rendered["yParity"] = hex(transaction.y_parity)
-    return as_members(transaction, rendered)
+    return _as_shown(transaction, rendered)
 
 
 def access_list_json(access_list: AccessList) -> list[JsonObject]:
@@ -200,7 +201,7 @@ def receipt_json(
         "transactionIndex": hex(index),
         "type": hex(receipt.type),
     }
-    return as_members(receipt, rendered)
+    return _as_shown(receipt, rendered)
 
 
 def log_json(

@@ -15,7 +15,7 @@ from chain.receipt import Log, Receipt
 from chain.rlp import RlpItem, decode, decode_uint, encode, iterate_encoded_items, uint
 from chain.transaction import Transaction, TransactionType, decode_transaction
 from chain.types import ZERO_HASH, Address, Hash32
-from rpc.rendering import JsonObject, as_members, text
+from rpc.rendering import OTHER_MEMBERS, JsonObject, text
 from tests.conformance.blob_transactions import BlobTransaction, decode_blob_transaction
 
 BASE_FEE_FIELD: Final = 15
@@ -223,16 +223,14 @@ def _decode_withdrawals(raw: bytes) -> tuple[Withdrawal, ...]:
 # --- what RPC shows -------------------------------------------------------------------------------------------
 
 
-@as_members.register
-def _(header: OfficialHeader, members: JsonObject) -> JsonObject:
+def _header_members(header: OfficialHeader, members: JsonObject) -> JsonObject:
     for position, name in LATER_MEMBERS.items():
         if position >= header.field_count:
             del members[name]
     return members
 
 
-@as_members.register
-def _(block: OfficialBlock, members: JsonObject) -> JsonObject:
+def _block_members(block: OfficialBlock, members: JsonObject) -> JsonObject:
     members["uncles"] = [text(ommer.hash) for ommer in block.ommers]
     if block.withdrawals is None:
         del members["withdrawals"]
@@ -249,16 +247,14 @@ def _(block: OfficialBlock, members: JsonObject) -> JsonObject:
     return members
 
 
-@as_members.register
-def _(transaction: OfficialBlobTransaction, members: JsonObject) -> JsonObject:
+def _transaction_members(transaction: OfficialBlobTransaction, members: JsonObject) -> JsonObject:
     members["type"] = hex(TransactionType.BLOB)
     members["maxFeePerBlobGas"] = hex(transaction.blob.max_fee_per_blob_gas)
     members["blobVersionedHashes"] = [text(item) for item in transaction.blob.blob_hashes]
     return members
 
 
-@as_members.register
-def _(receipt: OfficialReceipt, members: JsonObject) -> JsonObject:
+def _receipt_members(receipt: OfficialReceipt, members: JsonObject) -> JsonObject:
     if receipt.post_state is not None:
         del members["status"]
         members["root"] = text(receipt.post_state)
@@ -266,3 +262,13 @@ def _(receipt: OfficialReceipt, members: JsonObject) -> JsonObject:
         members["blobGasUsed"] = hex(receipt.blob_gas_used)
         members["blobGasPrice"] = hex(receipt.blob_gas_price)
     return members
+
+
+OTHER_MEMBERS.update(
+    {
+        OfficialHeader: _header_members,
+        OfficialBlock: _block_members,
+        OfficialBlobTransaction: _transaction_members,
+        OfficialReceipt: _receipt_members,
+    }
+)

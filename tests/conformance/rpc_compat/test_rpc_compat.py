@@ -18,15 +18,11 @@ HEAD_HASH: Final = "d226371d0b1551adb03fb52b71f08e3e11247fe9b1af994768af8cdaa8e7
 """What headfcu.json of the suite names as the head."""
 
 BEING_BUILT: Final = (
-    "debug_*",
     "eth_capabilities",
     "eth_config",
     "eth_createAccessList",
     "eth_estimateGas",
-    "eth_getProof",
-    "eth_getStorageValues",
     "eth_simulateV1",
-    "txpool_contentFrom",
 )
 """Methods whose files may still fail."""
 
