@@ -389,16 +389,6 @@ class FakeNode:
         )
         return executable, len(self.pool) - executable
 
-    def content(self, sender: Address | None = None) -> PoolContent:
-        found = [item for item in self.pool.values() if sender in (None, item.sender)]
-        return PoolContent(found, {item.sender: self.pending_nonce(item.sender) for item in found})
-
-    def waiting(self) -> tuple[int, int]:
-        executable = sum(
-            item.transaction.nonce < self.pending_nonce(item.sender) for item in self.pool.values()
-        )
-        return executable, len(self.pool) - executable
-
     def minimum_tip(self) -> int:
         return 1
 
