@@ -13,6 +13,7 @@ import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 import trio
@@ -36,6 +37,9 @@ from rpc.heavy import SWITCH_INTERVAL_S
 from rpc.server import serve_rpc
 from vm.precompiles import load_trusted_setup
 
+if TYPE_CHECKING:
+    from node.dev.service import DevOptions
+
 STOP_GRACE_S = 15.0
 JOURNAL_CHECK_S = 5.0
 ENVELOPE_BYTES = 256 << 10  # a proposal and its certificates beside the block
@@ -45,11 +49,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class NodeOptions:
-    """What the command line decides: `with_network` False is a chain of one process (`start --dev`)."""
+    """What the command line decides: `with_network` False is a chain of one process, `dev` one without consensus."""
 
     home: NodeHome
     config: NodeConfig
     with_network: bool = True
+    dev: DevOptions | None = None
 
 
 def run_node(options: NodeOptions) -> None:
@@ -64,7 +69,7 @@ async def _supervise(options: NodeOptions) -> None:
         stopping = trio.CancelScope()
         await nursery.start(_watch_signals, stopping, nursery)
         with stopping:
-            await serve_node(options)
+            await (serve_node(options) if options.dev is None else _serve_development(options, options.dev))
         nursery.cancel_scope.cancel()
 
 
@@ -152,6 +157,17 @@ async def serve_node(options: NodeOptions) -> None:
             gc.collect()
             gc.freeze()
             log.info("node_started", chain_id=constants.chain_id, height=store.head.number, rpc_port=port)
+
+
+async def _serve_development(options: NodeOptions, dev: DevOptions) -> None:
+    # Not imported otherwise: what only a development node may do is not even loaded into any other.
+    from node.dev.service import serve_dev_node
+
+    config = options.config
+    engines = _choose_engines(config.vm, options.home)
+    await serve_dev_node(
+        options.home, config, dev, engines, rpc_config(config) if config.rpc.enabled else None
+    )
 
 
 def _choose_engines(settings: VmSettings, home: NodeHome) -> EngineChoice:

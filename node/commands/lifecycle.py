@@ -8,11 +8,10 @@ from pathlib import Path
 
 import click
 
-from genesis import AUR, DEV_CHAIN_IDS, DEV_MNEMONIC, dev_accounts
 from node.chain_start import read_chain
 from node.clock import wall_time_ms
 from node.commands.common import CommandFailed, forks_option, home_option, json_option, show
-from node.config import NodeConfig, RpcSettings, load_config
+from node.config import NodeConfig, load_config
 from node.fork_option import parse_forks
 from node.home import NodeHome
 from node.initialise import (
@@ -113,19 +112,43 @@ def init(
 @click.command()
 @home_option
 @click.option(
-    "--dev", is_flag=True, help="One validator, no network, a block as soon as there is a transaction."
+    "--dev",
+    is_flag=True,
+    help="A development chain: one validator, no network, unlocked accounts, and the methods of Hardhat and anvil. "
+    "Each transaction is mined at once.",
+)
+@click.option(
+    "--block-time",
+    "block_time_s",
+    type=click.FloatRange(0.001, 86_400),
+    metavar="SECONDS",
+    help="With --dev: a block at this interval, empty or not, instead of one with each transaction.",
+)
+@click.option(
+    "--no-mining", is_flag=True, help="With --dev: a block only when a client asks for one (evm_mine)."
 )
 @click.option("--rpc-port", type=click.IntRange(0, 65535), help="Overrides rpc.port.")
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Overrides log.level."
 )
-def start(home: NodeHome, dev: bool, rpc_port: int | None, log_level: str | None) -> None:
+def start(
+    home: NodeHome,
+    dev: bool,
+    block_time_s: float | None,
+    no_mining: bool,
+    rpc_port: int | None,
+    log_level: str | None,
+) -> None:
     """Run a node until SIGTERM or Ctrl-C; a second signal ends it at once."""
+    if not dev and (block_time_s is not None or no_mining):
+        raise CommandFailed(
+            "--block-time and --no-mining go with --dev: other chains make blocks by consensus"
+        )
+    if block_time_s is not None and no_mining:
+        raise CommandFailed("--block-time makes blocks and --no-mining makes none: leave one of them out")
     if dev and not home.genesis.exists():
         initialise_dev_home(home, NodeConfig(), wall_time_ms() // 1000)
     home.require_initialised()
-    if dev and len(read_chain(home.genesis).genesis.validators) != 1:
-        raise CommandFailed(f"{home.root} belongs to a chain of several validators: start it without --dev")
     config = load_config(home.config)
     if dev:
         config = dataclasses.replace(config, rpc=dataclasses.replace(config.rpc, cors_origins=("*",)))
@@ -134,9 +157,16 @@ def start(home: NodeHome, dev: bool, rpc_port: int | None, log_level: str | None
     if log_level is not None:
         config = dataclasses.replace(config, log=dataclasses.replace(config.log, level=log_level))
     configure_logging(config.log)
-    if dev:
-        _print_dev_banner(home, config.rpc)
-    run_node(NodeOptions(home, config, with_network=not dev))
+    if not dev:
+        run_node(NodeOptions(home, config))
+        return
+    from node.dev.banner import dev_banner
+    from node.dev.service import DevOptions
+
+    interval_ms = None if block_time_s is None else max(1, round(block_time_s * 1000))
+    options = DevOptions(automine=not no_mining and interval_ms is None, interval_ms=interval_ms)
+    click.echo(dev_banner(home, config.rpc, options), err=True)
+    run_node(NodeOptions(home, config, with_network=False, dev=options))
 
 
 @click.command()
@@ -158,16 +188,3 @@ def version(as_json: bool) -> None:
         },
         as_json,
     )
-
-
-def _print_dev_banner(home: NodeHome, rpc: RpcSettings) -> None:
-    genesis = read_chain(home.genesis).genesis
-    lines = [f"chain id {genesis.chain_id}   RPC http://{rpc.host}:{rpc.port}   home {home.root}", ""]
-    if genesis.chain_id in DEV_CHAIN_IDS:
-        lines += [f"mnemonic  {DEV_MNEMONIC}", ""]
-        for key in dev_accounts(genesis.chain_id):
-            balance = (
-                genesis.allocations[key.address].balance // AUR if key.address in genesis.allocations else 0
-            )
-            lines.append(f"0x{key.address.hex()}  {balance:,} AUR  key 0x{key.secret.hex()}")
-    click.echo("\n".join(lines), err=True)

@@ -1,8 +1,8 @@
 """The clock of a development chain: the wall clock moved by an offset, and what the next block's time shall be.
 
 Owns the offset and the wishes for the next block's time. Never reads the wall clock itself: that is an argument.
-Rules follow anvil and the Hardhat network: times of blocks grow by at least a second, a block made at a wished time moves
-the clock there.
+Rules follow anvil and the Hardhat network: times of blocks grow by at least a second, a block made at a wished time
+moves the clock there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The development chain as its RPC methods drive it: mining, time, state, snapshots and accounts.
 
-Owns the order of all that changes the chain (one thing at a time), the mining mode, and what a snapshot holds beside the
-database. Never looks at JSON. Implements rpc.dev_backend.DevBackend.
+Owns the order of all that changes the chain (one thing at a time), the mining mode, and what a snapshot holds beside
+the database. Never looks at JSON. Implements rpc.dev_backend.DevBackend.
 """
 
 from __future__ import annotations
@@ -344,9 +344,9 @@ class DevNode:
         granted = int.from_bytes(stored, "big") if stored is not None else 0
         supply = sum(allocation.balance for allocation in self._chain.genesis.allocations.values())
         if supply + granted + balance > MAX_BALANCE:
-            most = MAX_BALANCE - supply - granted
             raise Refused(
-                f"balance {balance} is too high: all balances of a chain must fit 256 bits together, {most} wei are left"
+                f"balance {balance} is too high: all balances of a chain must fit 256 bits together, "
+                f"{MAX_BALANCE - supply - granted} wei are left"
             )
         self._store.meta_put(_GRANTED_KEY, (granted + balance).to_bytes(32, "big"))
 

@@ -27,7 +27,10 @@ from node.dev.pool import DevPool
 from node.engines import EngineChoice
 from node.errors import HomeError
 from node.home import NodeHome
+from node.pending import PendingBlocks
 from node.rpc_backend import CLIENT_VERSION, NodeRpcBackend
+from rpc.backend import PendingBlock
+from rpc.config import RpcConfig
 from rpc.server import serve_rpc
 from state.chain_store import ChainStore
 from vm.precompiles import load_trusted_setup
@@ -70,16 +73,20 @@ class DevRpcBackend(NodeRpcBackend):
             await self._node.mine_waiting()
         return answers
 
+    async def pending_block(self) -> PendingBlock:
+        """Always as it would be now: who sets the next block's time or waits for nothing else wants to see it."""
+        application = self._application
+        environment, room = application.pending_environment, application.constants.params.max_block_bytes
+        return await PendingBlocks(self._store, self._pool, environment, room).current()
+
     def next_base_fee(self) -> int:
         return self._application.pending_environment().base_fee_per_gas
 
 
 async def serve_dev_node(
-    home: NodeHome, config: NodeConfig, options: DevOptions, engines: EngineChoice
+    home: NodeHome, config: NodeConfig, options: DevOptions, engines: EngineChoice, rpc: RpcConfig | None
 ) -> None:
     """Runs a development node until cancelled. Raises NodeError for what its user must mend."""
-    from node.service import rpc_config
-
     home.require_initialised()
     home.make_folders()
     chain = read_chain(home.genesis)
@@ -111,7 +118,8 @@ async def serve_dev_node(
         async with trio.open_nursery() as nursery:
             await nursery.start(pool.run)
             nursery.start_soon(node.run)
-            serve = partial(serve_rpc, rpc_config(config), backend, backend, backend, dev=node)
-            port = await nursery.start(serve) if config.rpc.enabled else 0
+            port = 0
+            if rpc is not None:
+                port = await nursery.start(partial(serve_rpc, rpc, backend, backend, backend, dev=node))
             nursery.start_soon(trio.to_thread.run_sync, load_trusted_setup)
             log.info("node_started", chain_id=constants.chain_id, height=store.head.number, rpc_port=port)

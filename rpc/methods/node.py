@@ -19,11 +19,13 @@ def methods(services: Services) -> tuple[Method, ...]:
     """web3_, net_ and node_, and what eth_ says of the node itself."""
     chain = services.chain
     handlers = NodeMethods(chain, services.node)
+    # This node holds no account keys; a development chain does, see rpc/methods/dev_accounts.py.
+    accounts = () if services.dev is not None else (_constant("eth_accounts", []),)
     return (
+        *accounts,
         _constant("eth_chainId", hex(chain.chain_id)),
         _constant("net_version", str(chain.chain_id)),
         _constant("eth_protocolVersion", "0x44"),  # eth/68, the last that go-ethereum answered
-        _constant("eth_accounts", []),  # this node holds no account keys
         Method("web3_clientVersion", handlers.client_version),
         Method("web3_sha3", handlers.sha3, (BYTES,)),
         Method("net_listening", handlers.listening),
