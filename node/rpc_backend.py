@@ -30,6 +30,8 @@ from state.chain_store import ChainStore, Head, TransactionLocation
 from state.log_terms import LocatedLog, LogTerms
 from state.proofs import AccountProof, Checkpoint
 from state.reader import StateReader
+from state.roots_ahead import RootsAhead
+from vm.block_simulation import SimulationBase
 from vm.environment import BlockEnvironment
 
 CLIENT_VERSION = (
@@ -141,6 +143,20 @@ class NodeRpcBackend:
     def pending_environment(self) -> BlockEnvironment:
         return self._application.pending_environment()
 
+    def simulation_base(self, number: int, checkpoint: Checkpoint) -> SimulationBase:
+        header, state = self._store.header(number), self._store.state_at(number)
+        if header is None:
+            raise CallerError(f"header not found: {number}")
+        return SimulationBase(
+            self.chain_id,
+            header,
+            state,
+            lambda later, _timestamp: self._application.constants.forks.at(later),
+            self._store.canonical_hash,
+            RootsAhead(state, checkpoint).advance,
+            self._application.engines.evm,
+        )
+
     def next_base_fee(self) -> int:
         header = self._store.header(self._store.head.number)
         if header is None:
@@ -164,13 +180,6 @@ class NodeRpcBackend:
 
     def get(self, transaction_hash: Hash32) -> RecoveredTransaction | None:
         return self._pool.known(transaction_hash)
-
-    def content(self, sender: Address | None = None) -> PoolContent:
-        return PoolContent(*self._pool.content(sender))
-
-    def waiting(self) -> tuple[int, int]:
-        executable, queued, _ = self._pool.counts()
-        return executable, queued
 
     def content(self, sender: Address | None = None) -> PoolContent:
         return PoolContent(*self._pool.content(sender))

@@ -27,6 +27,7 @@ from state.chain_store import Head, TransactionLocation
 from state.log_terms import LocatedLog, LogTerms
 from state.proofs import AccountProof, Checkpoint
 from state.reader import StateReader
+from vm.block_simulation import SimulationBase
 from vm.environment import BlockEnvironment
 from vm.forks import Fork
 
@@ -166,6 +167,12 @@ class ChainBackend(Protocol):
 
     def pending_environment(self) -> BlockEnvironment:
         """The environment the next block would run in if it were built now. *any thread*"""
+        ...
+
+    def simulation_base(self, number: int, checkpoint: Checkpoint) -> SimulationBase:
+        """What blocks that were never proposed need to know about block `number`, which they follow. *any thread*
+
+        Its `root_after` writes nothing; it calls `checkpoint` often, which may raise. Raises what `state_at` does."""
         ...
 
     def next_base_fee(self) -> int:

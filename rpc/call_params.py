@@ -36,9 +36,10 @@ class CallObject:
 
 
 def call_object(value: object) -> CallObject:
-    """`from`, `to` (may be null), gas, fees, value, `input` or `data`, lists. Blob fields are refused."""
+    """`from`, `to` (may be null), gas, fees, value, `input` or `data`, lists. Blobs are refused; what they would cost
+    is ignored, as go-ethereum ignores it in a call without them."""
     fields = members(value, "ethapi.TransactionArgs")
-    if fields.keys() & {"blobVersionedHashes", "maxFeePerBlobGas", "blobs"}:
+    if fields.keys() & {"blobVersionedHashes", "blobs"}:
         raise RpcFault.BLOB_CALL.error()
     read = {name: decode(fields[wire]) for wire, (name, decode) in _CALL_FIELDS.items() if wire in fields}
     payload = read.pop("input", None)
@@ -138,19 +139,20 @@ BlockOverride = Mapping[str, Any]
 def block_overrides(value: object) -> BlockOverride:
     """Pretended fields of the block. `difficulty` is accepted and has no effect since the merge."""
     fields = members(value, "override.BlockOverrides")
-    for unsupported in ("beaconRoot", "withdrawals", "blobBaseFee"):
+    for unsupported in ("beaconRoot", "withdrawals"):
         if unsupported in fields:
             raise RpcFault.BLOCK_OVERRIDE_UNSUPPORTED.error(field=unsupported)
     return {name: decode(fields[wire]) for wire, (name, decode) in _BLOCK_FIELDS.items() if wire in fields}
 
 
 _BLOCK_FIELDS: Final[Mapping[str, tuple[str, Codec]]] = {
-    "number": ("number", uint64),
+    "number": ("number", quantity),
     "time": ("timestamp", uint64),
     "gasLimit": ("gas_limit", uint64),
     "feeRecipient": ("beneficiary", address),
     "prevRandao": ("prev_randao", hash32),
     "baseFeePerGas": ("base_fee_per_gas", quantity),
+    "blobBaseFee": ("blob_base_fee", quantity),
 }
 
 

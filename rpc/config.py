@@ -71,6 +71,9 @@ class CallLimits:
     max_log_results: int = 10_000  # logs of one eth_getLogs reply
     max_log_reply_bytes: int = 25_000_000  # their JSON; contracts decide how long a log is
     max_filter_terms: int = 1_000  # addresses, or alternatives of one topic position; geth's number
+    max_simulation_reply_bytes: int = (
+        25_000_000  # JSON of one eth_simulateV1; gas alone allows four times that
+    )
     max_fee_history_blocks: int = 1_024  # geth's number
     reply_cache_bytes: int = 32 * 1024 * 1024  # encoded block and receipt replies, by block hash
     max_filters: int = 10_000  # installed with eth_new*Filter, all clients together

@@ -13,7 +13,23 @@ from enum import Enum, IntEnum
 
 from chain.errors import CallerError
 from chain.transaction import BlobTransactionUnsupported, TransactionTypeUnsupported, UnprotectedTransaction
-from vm.errors import ExecutionReverted
+from vm.errors import (
+    ExecutionReverted,
+    FeeCapBelowBaseFee,
+    FloorGasTooLow,
+    InitcodeTooLarge,
+    InsufficientFunds,
+    IntrinsicGasTooLow,
+    NonceMax,
+    NonceTooHigh,
+    NonceTooLow,
+    SetCodeCreatesContract,
+    TipAboveFeeCap,
+    TransactionRejected,
+    TransactionTypeNotSupported,
+)
+from vm.simulated_call import SimulatedBlockFull, SimulatedCallRejected
+from vm.simulated_chain import BlockNumberOrder, BlockTimestampOrder, EmptySimulation, SimulationTooLarge
 
 
 class Code(IntEnum):
@@ -31,6 +47,16 @@ class Code(IntEnum):
     CLIENT_LIMIT_EXCEEDED = -38026
     HISTORY_PRUNED = 4444
     REVERTED = 3
+    EXECUTION_FAILED = -32015
+    NONCE_TOO_LOW = -38010
+    NONCE_TOO_HIGH = -38011
+    BASE_FEE_TOO_LOW = -38012
+    INTRINSIC_GAS_TOO_LOW = -38013
+    INSUFFICIENT_FUNDS = -38014
+    BLOCK_GAS_LIMIT_REACHED = -38015
+    BLOCK_NUMBER_ORDER = -38020
+    BLOCK_TIMESTAMP_ORDER = -38021
+    INITCODE_TOO_LARGE = -38025
 
 
 MAX_QUOTED_CHARS = 128
@@ -81,6 +107,8 @@ class RpcFault(Enum):
         Code.SERVER_ERROR,
         'both "data" and "input" are set and not equal. Please use "input" to pass call data',
     )
+    CALL_REJECTED = _Entry(Code.SERVER_ERROR, "err: {reason} (supplied gas {gas})")
+    NOT_APPLIED = _Entry(Code.SERVER_ERROR, "failed to apply transaction: err: {reason}")
     CALL_FOR_OTHER_CHAIN = _Entry(
         Code.SERVER_ERROR, "chainId does not match node's (have={have}, want={want})"
     )
@@ -177,10 +205,42 @@ _TEXTS_OF_OTHER_PACKAGES: tuple[tuple[type[CallerError], str], ...] = (
 )
 
 
+_CODES_OF_SIMULATIONS: tuple[tuple[type[CallerError], Code], ...] = (
+    (EmptySimulation, Code.INVALID_PARAMS),
+    (SimulationTooLarge, Code.CLIENT_LIMIT_EXCEEDED),
+    (BlockNumberOrder, Code.BLOCK_NUMBER_ORDER),
+    (BlockTimestampOrder, Code.BLOCK_TIMESTAMP_ORDER),
+    (SimulatedBlockFull, Code.BLOCK_GAS_LIMIT_REACHED),
+)
+_CODES_OF_REJECTIONS: tuple[tuple[type[TransactionRejected], Code], ...] = (
+    (NonceTooLow, Code.NONCE_TOO_LOW),
+    (NonceTooHigh, Code.NONCE_TOO_HIGH),
+    (FeeCapBelowBaseFee, Code.BASE_FEE_TOO_LOW),
+    (TipAboveFeeCap, Code.INVALID_PARAMS),
+    (InsufficientFunds, Code.INSUFFICIENT_FUNDS),
+    (IntrinsicGasTooLow, Code.INTRINSIC_GAS_TOO_LOW),
+    # go-ethereum has no code for these three and says that the server is to blame.
+    (FloorGasTooLow, Code.INTRINSIC_GAS_TOO_LOW),
+    (SetCodeCreatesContract, Code.INVALID_PARAMS),
+    (TransactionTypeNotSupported, Code.INVALID_PARAMS),
+    (InitcodeTooLarge, Code.INITCODE_TOO_LARGE),
+    (NonceMax, Code.INTERNAL_ERROR),  # as go-ethereum
+)
+"""Of calls in eth_simulateV1, where a code stands for each rule."""
+
+
+def _simulation_code(error: CallerError) -> Code | None:
+    if isinstance(error, SimulatedCallRejected):
+        rejection = error.rejection
+        return next((code for kind, code in _CODES_OF_REJECTIONS if isinstance(rejection, kind)), None)
+    return next((code for kind, code in _CODES_OF_SIMULATIONS if isinstance(error, kind)), None)
+
+
 def to_rpc_error(error: CallerError) -> RpcError:
     """The JSON-RPC error for an error of any package whose fault is the caller's.
 
-    A revert carries code 3 and its output as hex, everything else code -32000 (EIP-1474 and go-ethereum).
+    A revert carries code 3 and its output as hex, what ends a simulation a code of its own, everything else code
+    -32000 (EIP-1474 and go-ethereum).
     """
     if isinstance(error, RpcError):
         return error
@@ -189,4 +249,4 @@ def to_rpc_error(error: CallerError) -> RpcError:
     for kind, text in _TEXTS_OF_OTHER_PACKAGES:
         if isinstance(error, kind):
             return RpcError(Code.SERVER_ERROR, text)
-    return RpcError(Code.SERVER_ERROR, str(error) or type(error).__name__)
+    return RpcError(_simulation_code(error) or Code.SERVER_ERROR, str(error) or type(error).__name__)

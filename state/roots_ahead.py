@@ -18,7 +18,7 @@ from state.changed_reader import ChangedReader
 from state.changes import StateChanges
 from state.kv import KeyValueReader, WriteBatch, prefix_end
 from state.reader import StateReader
-from state.state_root import StateRoots
+from state.state_root import StateRoots, committed_root
 
 CACHED_NODES: Final = 4_096
 """Decoded trie nodes (about 650 bytes each): those near the root, which every block of a simulation changes."""
@@ -42,8 +42,8 @@ class RootsAhead:
     have any number of slots.
     """
 
-    def __init__(self, state: CommittedState, root: Hash32, checkpoint: Checkpoint) -> None:
-        self._root = root
+    def __init__(self, state: CommittedState, checkpoint: Checkpoint) -> None:
+        self._root = committed_root(state.rows)
         self._rows = _RowsAhead(state.rows, checkpoint)
         self._roots = StateRoots(self._rows, CACHED_NODES)
         self._state = ChangedReader(state)

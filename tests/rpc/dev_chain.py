@@ -32,7 +32,9 @@ from state.kv import MemoryStore
 from state.log_terms import LocatedLog, LogTerms, blocks_by_bloom, select_logs
 from state.proofs import AccountProof, Checkpoint
 from state.reader import StateReader
+from state.roots_ahead import RootsAhead
 from vm.block import BlockBuilder, BlockResult
+from vm.block_simulation import SimulationBase
 from vm.environment import BlockEnvironment
 from vm.errors import NonceTooLow, TransactionRejected
 from vm.forks import Fork
@@ -108,6 +110,9 @@ class DevChain:
             fork=Fork.PRAGUE,
             block_hash=self.store.canonical_hash,
         )
+
+    def fork_at(self, number: int, timestamp: int) -> Fork:
+        return Fork.PRAGUE
 
     def pending_environment(self) -> BlockEnvironment:
         parent = self.head_header()
@@ -342,6 +347,18 @@ class FakeNode:
 
     def pending_environment(self) -> BlockEnvironment:
         return self.chain.pending_environment()
+
+    def simulation_base(self, number: int, checkpoint: Checkpoint) -> SimulationBase:
+        header, state = self.store.header(number), self.store.state_at(number)
+        assert header is not None
+        return SimulationBase(
+            self.chain_id,
+            header,
+            state,
+            self.chain.fork_at,
+            self.store.canonical_hash,
+            RootsAhead(state, checkpoint).advance,
+        )
 
     def next_base_fee(self) -> int:
         return next_base_fee(self.chain.head_header())

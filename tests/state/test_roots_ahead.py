@@ -37,7 +37,7 @@ def snapshot(committer: Committer) -> StateView:
 def test_each_root_ahead_is_the_one_that_a_commit_would_give(seed: int) -> None:
     rng, committer, state = committed(seed)
     rows = list(committer.rows.iterate(b""))
-    ahead = RootsAhead(committer.view, committer.root, free)
+    ahead = RootsAhead(committer.view, free)
     for _ in range(30):
         changes = random_changes(rng, state)
         state.apply(changes)
@@ -47,13 +47,13 @@ def test_each_root_ahead_is_the_one_that_a_commit_would_give(seed: int) -> None:
 
 def test_no_changes_leave_the_root_as_it_is() -> None:
     _, committer, _ = committed(1)
-    ahead = RootsAhead(committer.view, committer.root, free)
+    ahead = RootsAhead(committer.view, free)
     assert ahead.advance(StateChanges()) == committer.root
 
 
 def test_the_rows_ahead_are_iterated_like_those_of_a_store() -> None:
     rng, committer, state = committed(2)
-    ahead = RootsAhead(snapshot(committer), committer.root, free)
+    ahead = RootsAhead(snapshot(committer), free)
     for _ in range(5):
         changes = random_changes(rng, state)
         ahead.advance(changes)
@@ -85,7 +85,7 @@ def test_wiping_a_large_storage_can_be_given_up() -> None:
             raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        RootsAhead(committer.view, committer.root, checkpoint).advance(StateChanges(wiped=(owner,)))
+        RootsAhead(committer.view, checkpoint).advance(StateChanges(wiped=(owner,)))
 
 
 def test_a_changed_reader_shows_the_last_change() -> None:
