@@ -1,195 +1,70 @@
-"""Our JSON against that of the official suite, object by object, for the same transactions and blocks."""
+"""What the official suite (tests/conformance/rpc_compat) does not ask for: all its replies are compared there."""
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from chain.block import Block
-from chain.header import decode_header
 from chain.keccak import keccak256
-from chain.receipt import Log, Receipt
-from chain.rlp import decode, iterate_encoded_items
-from chain.transaction import (
-    BlobTransactionUnsupported,
-    Transaction,
-    TransactionType,
-    decode_transaction,
-    recover_sender,
+from chain.receipt import EMPTY_BLOOM, Log, Receipt
+from chain.transaction import TransactionType
+from chain.types import Address
+from rpc.rendering import (
+    Place,
+    block_json,
+    created_address,
+    header_json,
+    receipts_with_offsets,
+    transaction_json,
 )
-from chain.types import Address, Hash32
-from rpc.rendering import Place, block_json, receipt_json, transaction_json
-
-BASE_FEE_FIELD = 15
-CANCUN_FIELDS = 20
+from tests.conformance.rpc_compat.official_chain import OFFICIAL_FOLDER, official_chain
+from tests.rpc.dev_chain import ACCOUNTS, SENDER, DevChain, signed
+from tests.rpc.header_from_json import header_from_json
 
 
-@dataclass
-class OfficialChain:
-    transactions: dict[str, tuple[Transaction, Place, int]]
-    blocks: dict[str, Block]  # those whose header has the shape of ours and that hold no blob transaction
-    folder: Path
-
-    def replies(self, *methods: str) -> Iterator[Any]:
-        """The results of the recorded exchanges."""
-        for method in methods:
-            for path in sorted((self.folder / method).glob("*.io")):
-                for line in path.read_text().splitlines():
-                    if line.startswith("<< "):
-                        yield json.loads(line[3:]).get("result")
-
-
-@pytest.fixture(scope="module")
-def official(vectors_dir: Path) -> OfficialChain:
-    folder = vectors_dir / "execution-apis"
-    if not (folder / "chain.rlp").is_file():
-        pytest.skip(f"no chain.rlp in {folder}")
-    chain_id = json.loads((folder / "genesis.json").read_text())["config"]["chainId"]
-    chain = OfficialChain({}, {}, folder)
-    raw = (folder / "chain.rlp").read_bytes()
-    for _, _, payload in iterate_encoded_items(raw, 0, len(raw)):
-        (_, header, _), (_, _, body), *_ = iterate_encoded_items(payload, 0, len(payload))
-        fields = decode(header)
-        assert isinstance(fields, list)
-        numbers = [int.from_bytes(field, "big") for field in fields if isinstance(field, bytes)]
-        base_fee = numbers[BASE_FEE_FIELD] if len(fields) > BASE_FEE_FIELD else 0
-        place = Place("0x" + keccak256(header).hex(), hex(numbers[8]), hex(numbers[11]), base_fee)
-        transactions: list[Transaction] = []
-        has_blobs = False
-        for index, (is_list, whole, inner) in enumerate(iterate_encoded_items(body, 0, len(body))):
-            try:
-                transaction = decode_transaction(
-                    whole if is_list else inner, chain_id, allow_unprotected=True
-                )
-            except BlobTransactionUnsupported:
-                has_blobs = True
-                continue
-            transactions.append(transaction)
-            chain.transactions["0x" + transaction.hash.hex()] = (transaction, place, index)
-        if len(fields) >= CANCUN_FIELDS and not has_blobs:
-            chain.blocks[place.block_hash] = Block(decode_header(header), tuple(transactions))
-    return chain
-
-
-def test_transactions_are_rendered_as_in_the_official_replies(official: OfficialChain) -> None:
-    kinds = set()
-    for expected in official.replies("eth_getTransactionByHash", "eth_getTransactionByBlockHashAndIndex"):
-        if expected is None or expected["hash"] not in official.transactions:
-            continue
-        transaction, place, index = official.transactions[expected["hash"]]
-
-        assert transaction_json(transaction, recover_sender(transaction), place, index) == expected
-        kinds.add(transaction.type)
-
-    assert TransactionType.LEGACY in kinds
-
-
-def test_blocks_are_rendered_as_in_the_official_replies(official: OfficialChain) -> None:
-    compared = 0
-    for expected in official.replies("eth_getBlockByNumber", "eth_getBlockByHash"):
-        if expected is None or expected["hash"] not in official.blocks:
-            continue
-        block = official.blocks[expected["hash"]]
-        full = any(isinstance(item, dict) for item in expected["transactions"])
-        senders = [recover_sender(transaction) for transaction in block.transactions]
-
-        rendered = block_json(block, senders if full else None)
-        if expected["withdrawals"]:  # this chain has none
-            rendered["withdrawals"] = expected["withdrawals"]
-            rendered["size"] = expected["size"]
-
-        assert rendered == expected
-        compared += 1
-
-    assert compared >= 3
-
-
-def test_receipts_are_rendered_as_in_the_official_replies(official: OfficialChain) -> None:
-    replies = list(official.replies("eth_getTransactionReceipt"))
-    for receipts in official.replies("eth_getBlockReceipts"):
-        replies += receipts or []
-    kinds, created = set(), 0
-    for expected in replies:
-        if (
-            expected is None
-            or "status" not in expected
-            or expected["transactionHash"] not in official.transactions
-        ):
-            continue
-        transaction, place, index = official.transactions[expected["transactionHash"]]
-        receipt = Receipt(
-            TransactionType(int(expected["type"], 16)),
-            expected["status"] == "0x1",
-            int(expected["cumulativeGasUsed"], 16),
-            bytes.fromhex(expected["logsBloom"][2:]),
-            tuple(_log(log) for log in expected["logs"]),
-        )
-
-        rendered = receipt_json(
-            receipt,
-            transaction,
-            recover_sender(transaction),
-            place,
-            index,
-            gas_used=int(expected["gasUsed"], 16),
-            first_log_index=int(expected["logs"][0]["logIndex"], 16) if expected["logs"] else 0,
-        )
-
-        assert rendered == expected
-        kinds.add(receipt.type)
-        created += expected["contractAddress"] is not None
-
-    assert kinds == {
-        TransactionType.LEGACY,
-        TransactionType.ACCESS_LIST,
-        TransactionType.DYNAMIC_FEE,
-        TransactionType.SET_CODE,
-    }
-
-
-def _log(value: dict[str, Any]) -> Log:
-    return Log(
-        Address(bytes.fromhex(value["address"][2:])),
-        tuple(Hash32(bytes.fromhex(topic[2:])) for topic in value["topics"]),
-        bytes.fromhex(value["data"][2:]),
-    )
-
-
-def test_official_blocks_keep_their_hash_through_our_json(official: OfficialChain) -> None:
+def test_headers_of_all_forks_keep_their_hash_through_our_json(dev_chain: DevChain) -> None:
     """The JSON of a block holds everything that its hash commits to."""
-    assert len(official.blocks) > 5
-    for block_hash, block in official.blocks.items():
+    chain = official_chain(OFFICIAL_FOLDER)
+    for block in [*chain.blocks, *dev_chain.blocks]:
         rendered: Any = block_json(block, None)
 
-        assert rendered["hash"] == block_hash
-        assert keccak256(header_from_json(rendered)) == bytes.fromhex(block_hash[2:])
+        assert keccak256(header_from_json(rendered)) == bytes.fromhex(rendered["hash"][2:])
+        assert header_json(block.header).items() <= rendered.items()
 
 
-def header_from_json(block: dict[str, Any]) -> bytes:
-    """The RLP of a header, made from its JSON alone."""
-    from chain.rlp import encode
+def test_a_pending_transaction_has_no_place_and_its_highest_price() -> None:
+    rendered = transaction_json(signed(7, fee=900, tip=5), ACCOUNTS[0].address, None, None)
 
-    def octets(name: str) -> bytes:
-        return bytes.fromhex(block[name][2:])
+    assert [rendered[name] for name in ("blockHash", "blockNumber", "transactionIndex")] == [None] * 3
+    assert (rendered["from"], rendered["nonce"], rendered["gasPrice"]) == (SENDER, "0x7", hex(900))
 
-    def number(name: str) -> bytes:
-        value = int(block[name], 16)
-        return value.to_bytes((value.bit_length() + 7) // 8, "big")
 
-    fields = [octets(name) for name in ("parentHash", "sha3Uncles", "miner", "stateRoot")]
-    fields += [octets(name) for name in ("transactionsRoot", "receiptsRoot", "logsBloom")]
-    fields += [number(name) for name in ("difficulty", "number", "gasLimit", "gasUsed", "timestamp")]
-    fields += [octets(name) for name in ("extraData", "mixHash", "nonce")]
-    fields += [
-        number("baseFeePerGas"),
-        octets("withdrawalsRoot"),
-        number("blobGasUsed"),
-        number("excessBlobGas"),
+def test_a_committed_transaction_shows_the_price_that_it_paid() -> None:
+    place = Place("0xab", "0x5", "0x6", base_fee=100)
+    rendered = transaction_json(signed(7, fee=900, tip=5), ACCOUNTS[0].address, place, 3)
+
+    assert (rendered["blockHash"], rendered["blockNumber"], rendered["transactionIndex"]) == (
+        "0xab",
+        "0x5",
+        "0x3",
+    )
+    assert (rendered["gasPrice"], rendered["maxFeePerGas"]) == (hex(105), hex(900))
+
+
+def test_gas_and_log_numbers_of_receipts_count_within_their_block() -> None:
+    log = Log(Address(bytes(20)), (), b"")
+    receipts = [
+        Receipt(TransactionType.LEGACY, True, gas, EMPTY_BLOOM, (log,) * logs)
+        for gas, logs in ((21_000, 0), (50_000, 2), (90_000, 1))
     ]
-    fields.append(octets("parentBeaconBlockRoot"))
-    if "requestsHash" in block:
-        fields.append(octets("requestsHash"))
-    return encode(fields)
+
+    assert [(gas, first) for _, gas, first in receipts_with_offsets(receipts)] == [
+        (21_000, 0),
+        (29_000, 0),
+        (40_000, 2),
+    ]
+
+
+def test_a_created_contract_has_the_address_that_ethereum_gives_it() -> None:
+    """Hardhat and Foundry users know these: the first contracts of the first development account."""
+    sender = ACCOUNTS[0].address
+    assert sender.hex() == "f39fd6e51aad88f6f4ce6ab8827279cfffb92266"
+    assert created_address(sender, 0).hex() == "5fbdb2315678afecb367f032d93f642f64180aa3"
+    assert created_address(sender, 1).hex() == "e7f1725e7734ce288f8367e1bb143e90bb3f0512"

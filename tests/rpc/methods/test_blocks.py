@@ -18,7 +18,7 @@ from tests.rpc.dev_chain import (
     signed,
     word,
 )
-from tests.rpc.test_rendering import header_from_json
+from tests.rpc.header_from_json import header_from_json
 from tests.rpc.wire import Wire
 
 
