@@ -45,7 +45,11 @@ class EventHub(EventListener):
     """Runs for as long as the listener. Used on the event loop only."""
 
     def __init__(
-        self, chain: ChainBackend, source: EventSource, subscriptions: Subscriptions, filters: FilterTable
+        self,
+        chain: ChainBackend,
+        source: EventSource | None,
+        subscriptions: Subscriptions,
+        filters: FilterTable,
     ) -> None:
         self._chain = chain
         self._source = source
@@ -83,6 +87,8 @@ class EventHub(EventListener):
 
     async def run(self) -> None:
         """Announce until cancelled."""
+        if self._source is None:
+            await trio.sleep_forever()
         self._remember_head()
         self._source.listen(self)
         try:

@@ -1,7 +1,8 @@
 """Serves one client connection: reads requests, has them answered, writes the replies in order.
 
 Owns the time limits of a connection, the order of pipelined replies, and how a connection ends. What is asked
-at `POST /` goes to the JSON-RPC dispatcher, everything else to the ASGI application.
+at `POST /` goes to the JSON-RPC dispatcher, a WebSocket at `/` is handed over (rpc/websockets.py), everything else goes
+to the ASGI application.
 Never raises for anything a client does; `InvariantViolation` passes through.
 Specification: RFC 9110, RFC 9112; sections on persistence (9.3), pipelining (9.3.2) and tear-down (9.6).
 """
@@ -21,6 +22,8 @@ from rpc.config import HttpLimits
 from rpc.dispatcher import Dispatcher
 from rpc.http_reply import CONTINUE, DateLine, empty_reply, json_head, plain_reply
 from rpc.http_request import HttpFailure, HttpRequest, RequestLimits, RequestReader
+from rpc.websocket_handshake import HandshakeRefused, handshake_reply
+from rpc.websockets import WebSockets
 
 READ_BYTES: Final = 65_536
 
@@ -46,17 +49,19 @@ class HttpService:
     access: AccessRules
     bodies: ByteBudget
     replies: ByteBudget
+    websockets: WebSockets
     draining: bool = False
     date: DateLine = field(default_factory=DateLine)
 
 
 class _Refuse(Exception):
-    """Answer with a short reply and close."""
+    """Answer with a short reply and close; `lines` are finished header lines."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, lines: bytes = b"") -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.lines = lines
 
 
 class HttpConnection:
@@ -73,6 +78,7 @@ class HttpConnection:
         self._request_started = -1.0
         self._idle_since = trio.current_time()
         self._is_idle = True
+        self._is_websocket = False
 
     def close_if_idle(self, for_s: float = 0.0) -> bool:
         """End the connection now if it has waited that long for a request; tells whether it does."""
@@ -86,7 +92,10 @@ class HttpConnection:
         try:
             with self._scope:
                 await self._serve()
-            if self._scope.cancelled_caught and self._reader.in_message and self._request_started >= 0:
+            if self._is_websocket:
+                self._reader.release()
+                await self._service.websockets.serve(self._stream, self._reader.leftover)
+            elif self._scope.cancelled_caught and self._reader.in_message and self._request_started >= 0:
                 self._scope = trio.CancelScope()
                 with self._scope:
                     await self._end_with(HttpFailure(408, "the request took too long"))
@@ -108,7 +117,8 @@ class HttpConnection:
                 finally:
                     reader.answered(request)
                 if not usable:
-                    await self._linger()
+                    if not self._is_websocket:
+                        await self._linger()
                     return
             if reader.failure is not None:
                 await self._end_with(reader.failure)
@@ -155,11 +165,27 @@ class HttpConnection:
                 return keep_alive
             if request.method == b"POST" and (request.target == b"/" or request.path == b"/"):
                 return await self._answer_json_rpc(request)
+            if request.asks_for_websocket and request.path == b"/":
+                return await self._change_protocol(request)
             return await self._answer_page(request)
         except _Refuse as refusal:
-            lines = self._lines(request, keep_alive=False)
+            lines = self._lines(request, keep_alive=False) + refusal.lines
             await self._send(plain_reply(refusal.status, refusal.reason, lines))
             return False
+
+    async def _change_protocol(self, request: HttpRequest) -> bool:
+        """The opening handshake of a WebSocket; False always, since no HTTP follows."""
+        if not self._service.access.websocket_is_allowed(request):
+            raise _Refuse(403, "origin not allowed")
+        try:
+            reply = handshake_reply(request, self._service.date.line())
+        except HandshakeRefused as refusal:
+            raise _Refuse(refusal.status, refusal.reason, refusal.lines) from None
+        if self._service.draining or not self._service.websockets.find_room():
+            raise _Refuse(503, "too many WebSocket connections")
+        await self._send(reply)
+        self._is_websocket = True
+        return False
 
     def _may_keep_alive(self, request: HttpRequest) -> bool:
         return request.keep_alive and not self._service.draining

@@ -16,17 +16,20 @@ import trio
 
 from chain.errors import EnvironmentFault
 from rpc.access import AccessRules
-from rpc.backend import ChainBackend, NodeBackend, PoolBackend
+from rpc.backend import ChainBackend, EventSource, NodeBackend, PoolBackend
 from rpc.byte_budget import ByteBudget
 from rpc.config import RpcConfig
 from rpc.dev_backend import DevBackend
 from rpc.dispatcher import Dispatcher
+from rpc.events import EventHub
 from rpc.heavy import HeavyCalls
 from rpc.http_connection import HttpConnection, HttpService
 from rpc.http_reply import plain_reply
 from rpc.methods.table import method_table
 from rpc.pages import pages
 from rpc.services import Services
+from rpc.subscriptions import Subscriptions
+from rpc.websockets import WebSockets
 
 ACCEPT_QUEUE: Final = 1_024
 """Connections the kernel may keep until they are accepted."""
@@ -57,47 +60,63 @@ async def serve_rpc(
     node: NodeBackend,
     *,
     dev: DevBackend | None = None,
+    events: EventSource | None = None,
     task_status: ReportsPort = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; `task_status.started` gets the port. `dev` adds the methods of a development chain.
+    """Serve until cancelled; `task_status.started` gets the port.
+
+    `dev` adds the methods of a development chain. `events` tells what is new; without it the chain does not grow.
 
     Raises:
         ListenFailed: the address is in use or not of this machine.
         InvariantViolation: a method found a bug; in an exception group.
     """
-    calls = config.calls
-    replies = ByteBudget(config.http.max_buffered_reply_bytes)
-    dispatcher = Dispatcher(
-        method_table(Services.of(chain, pool, node, calls, dev)),
-        pool,
-        HeavyCalls(calls.worker_threads, calls.max_waiting_heavy_calls, calls.call_timeout_s),
-        replies,
-        max_batch_calls=calls.max_batch_calls,
-        max_response_bytes=config.http.max_response_bytes,
-        handler_timeout_s=config.http.handler_timeout_s,
-    )
-    service = HttpService(
-        limits=config.http,
-        dispatcher=dispatcher,
-        app=pages(node),
-        access=AccessRules(config.allowed_hosts, config.cors_origins),
-        bodies=ByteBudget(config.http.max_buffered_body_bytes),
-        replies=replies,
-    )
+    services = Services.of(chain, pool, node, config.calls, dev)
+    service = _http_service(config, services)
+    hub = EventHub(chain, events, service.websockets.subscriptions, services.filters)
     try:
         listeners = await trio.open_tcp_listeners(config.port, host=config.host, backlog=ACCEPT_QUEUE)
     except OSError as error:
         raise ListenFailed(
             f"cannot listen for RPC on {config.host}:{config.port}: {error.strerror or error}"
         ) from error
-    await _Listener(service, listeners).run(task_status)
+    await _Listener(service, listeners, hub).run(task_status)
+
+
+def _http_service(config: RpcConfig, services: Services) -> HttpService:
+    """What all connections share."""
+    calls, http, websocket = config.calls, config.http, config.websocket
+    bodies, replies = ByteBudget(http.max_buffered_body_bytes), ByteBudget(http.max_buffered_reply_bytes)
+    dispatcher = Dispatcher(
+        method_table(services),
+        services.pool,
+        HeavyCalls(calls.worker_threads, calls.max_waiting_heavy_calls, calls.call_timeout_s),
+        replies,
+        max_batch_calls=calls.max_batch_calls,
+        max_response_bytes=http.max_response_bytes,
+        handler_timeout_s=http.handler_timeout_s,
+    )
+    subscriptions = Subscriptions(
+        services.filters.criteria, websocket.max_queued_notifications, websocket.max_queued_bytes
+    )
+    backlog = ByteBudget(websocket.max_queued_bytes_together)
+    return HttpService(
+        limits=http,
+        dispatcher=dispatcher,
+        app=pages(services.node),
+        access=AccessRules(config.allowed_hosts, config.cors_origins),
+        bodies=bodies,
+        replies=replies,
+        websockets=WebSockets(websocket, dispatcher, subscriptions, bodies, replies, backlog),
+    )
 
 
 class _Listener:
     """The connections of one service."""
 
-    def __init__(self, service: HttpService, listeners: Sequence[trio.SocketListener]) -> None:
+    def __init__(self, service: HttpService, listeners: Sequence[trio.SocketListener], hub: EventHub) -> None:
         self._service = service
+        self._hub = hub
         self._listeners = listeners
         self._connections: dict[HttpConnection, None] = {}  # the oldest first
         self._turned_away = 0
@@ -109,12 +128,16 @@ class _Listener:
         address = self._listeners[0].socket.getsockname()
         async with trio.open_nursery() as outer:
             with self._drain_scope:
-                async with trio.open_nursery() as connections:
-                    outer.start_soon(self._accept, connections)
-                    _log.info("rpc_listening", host=address[0], port=address[1])
-                    task_status.started(address[1])
-                    # Out of reach of a cancellation until the connections are drained.
-                    await self._stop_requested.wait()
+                async with trio.open_nursery() as companions:
+                    companions.start_soon(self._hub.run)
+                    companions.start_soon(self._service.websockets.watch)
+                    async with trio.open_nursery() as connections:
+                        outer.start_soon(self._accept, connections)
+                        _log.info("rpc_listening", host=address[0], port=address[1])
+                        task_status.started(address[1])
+                        # Out of reach of a cancellation until the connections are drained.
+                        await self._stop_requested.wait()
+                    companions.cancel_scope.cancel()
 
     async def _accept(self, connections: trio.Nursery) -> None:
         try:
@@ -128,9 +151,11 @@ class _Listener:
         self._stop_requested.set()
         for connection in tuple(self._connections):
             connection.close_if_idle()
+        self._service.websockets.drain()
 
     async def _serve(self, stream: trio.SocketStream) -> None:
-        if len(self._connections) >= self._service.limits.max_connections and not self._evict():
+        http_connections = len(self._connections) - len(self._service.websockets)
+        if http_connections >= self._service.limits.max_connections and not self._evict():
             await self._turn_away(stream)
             return
         connection = HttpConnection(stream, self._service)

@@ -1,0 +1,76 @@
+"""The WebSockets of one listener: what they share, how many there may be, and their clock.
+
+Owns the set of open connections and the task that looks after their time limits. Never reads or writes a socket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import trio
+from wsproto.frame_protocol import CloseReason
+
+from rpc.byte_budget import ByteBudget
+from rpc.config import WebSocketLimits
+from rpc.dispatcher import Dispatcher
+from rpc.pace import Pace
+from rpc.subscriptions import Subscriptions
+from rpc.websocket import WebSocketConnection
+
+CHECK_S: Final = 1.0
+"""Precision of the time limits."""
+
+
+@dataclass(slots=True)
+class WebSockets:
+    """`bodies` and `replies` are shared with the HTTP connections; `backlog` are the bytes of notifications that slow
+    clients have not read."""
+
+    limits: WebSocketLimits
+    dispatcher: Dispatcher
+    subscriptions: Subscriptions
+    bodies: ByteBudget
+    replies: ByteBudget
+    backlog: ByteBudget
+    is_draining: bool = False
+    _open: dict[WebSocketConnection, None] = field(default_factory=dict)  # the oldest first
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def find_room(self) -> bool:
+        """Whether one more may be opened; an idle one makes room."""
+        if len(self._open) < self.limits.max_connections:
+            return True
+        for connection in self._open:
+            if connection.is_idle(self.limits.evict_idle_after_s):
+                connection.close(CloseReason.GOING_AWAY, "idle, and the place is needed")
+                return True
+        return False
+
+    async def serve(self, stream: trio.SocketStream, leftover: bytes) -> None:
+        """Serve one connection after its opening handshake, until it ends."""
+        connection = WebSocketConnection(stream, self)
+        self._open[connection] = None
+        if self.is_draining:
+            connection.go_away()
+        try:
+            await connection.run(leftover)
+        finally:
+            del self._open[connection]
+
+    def drain(self) -> None:
+        """The listener stops: all end when the requests in progress are answered."""
+        self.is_draining = True
+        for connection in tuple(self._open):
+            connection.go_away()
+
+    async def watch(self) -> None:
+        """Look after the time limits until cancelled."""
+        while True:
+            await trio.sleep(CHECK_S)
+            pace = Pace()
+            for connection in tuple(self._open):
+                connection.check(trio.current_time())
+                await pace.rest_if_due()
