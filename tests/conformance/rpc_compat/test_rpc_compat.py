@@ -20,9 +20,7 @@ HEAD_HASH: Final = "d226371d0b1551adb03fb52b71f08e3e11247fe9b1af994768af8cdaa8e7
 BEING_BUILT: Final = (
     "eth_capabilities",
     "eth_config",
-    "eth_createAccessList",
     "eth_estimateGas",
-    "eth_simulateV1",
 )
 """Methods whose files may still fail."""
 
