@@ -17,6 +17,7 @@ from genesis.model import (
 )
 from genesis.presets import (
     AUR,
+    DEV_OPERATOR,
     DevMnemonicRefused,
     check_mnemonic_allowed,
     dev_accounts,
@@ -28,6 +29,7 @@ __all__ = [
     "AUR",
     "DEV_CHAIN_IDS",
     "DEV_MNEMONIC",
+    "DEV_OPERATOR",
     "Allocation",
     "ConsensusParameters",
     "DevMnemonicRefused",

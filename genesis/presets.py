@@ -29,6 +29,10 @@ AUR: Final = 10**18
 """One coin in wei."""
 
 DEV_CHAIN_ID: Final = 1337
+DEV_OPERATOR: Final = Address(b"\xc0\x14\xba\x5e" * 5)
+"""Earns the fees of a development chain: none of its accounts, so that a test can reckon with what they pay. The
+Hardhat network uses the same."""
+
 DEV_ACCOUNT_BALANCE: Final = 10_000 * AUR
 
 DEV_PARAMETERS: Final = ConsensusParameters(block_interval_ms=100, empty_block_interval_ms=None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from chain.secp256k1 import PrivateKey
 from chain.types import Address
 from consensus.signer import FileSigner, KeyFile
-from genesis import Genesis, GenesisValidator, dev_accounts, dev_genesis, dump_genesis
+from genesis import DEV_OPERATOR, Genesis, GenesisValidator, dev_genesis, dump_genesis
 from node.config import NodeConfig, P2pSettings, dump_config
 from node.errors import HomeError
 from node.home import NodeHome, write_public
@@ -80,8 +80,7 @@ def initialise_dev_home(
     if home.genesis.exists():
         raise HomeError(f"{home.root} holds a node already")
     identity = create_validator_key(home, "dev")
-    operator = dev_accounts()[0].address
-    validator = GenesisValidator(identity.name, identity.public_key, 1, operator)
+    validator = GenesisValidator(identity.name, identity.public_key, 1, DEV_OPERATOR)
     genesis = dev_genesis([validator], timestamp=timestamp)
     if forks is not None:
         genesis = dataclasses.replace(genesis, forks=forks)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 import structlog
 import trio
@@ -37,6 +38,9 @@ from vm.precompiles import load_trusted_setup
 
 DEV_CLIENT_VERSION = f"anvil-compatible/{CLIENT_VERSION}"
 """Hardhat's network helpers refuse a node whose version does not begin with hardhat, zksync or anvil."""
+
+REQUEST_TIMEOUT_S: Final = 300.0
+"""Mining MAX_BLOCKS_AT_ONCE blocks takes minutes on a slow machine, and no stranger calls a development node."""
 
 log = structlog.get_logger(__name__)
 
@@ -120,6 +124,7 @@ async def serve_dev_node(
             nursery.start_soon(node.run)
             port = 0
             if rpc is not None:
-                port = await nursery.start(partial(serve_rpc, rpc, backend, backend, backend, dev=node))
+                patient = replace(rpc, http=replace(rpc.http, handler_timeout_s=REQUEST_TIMEOUT_S))
+                port = await nursery.start(partial(serve_rpc, patient, backend, backend, backend, dev=node))
             nursery.start_soon(trio.to_thread.run_sync, load_trusted_setup)
             log.info("node_started", chain_id=constants.chain_id, height=store.head.number, rpc_port=port)
