@@ -28,6 +28,7 @@ from node.engines import EngineChoice
 from node.gossip import TOPIC, gossip_transactions
 from node.home import NodeHome
 from node.journal import TransactionJournal
+from node.log_catch_up import complete_log_index
 from node.pool import ReportsReady, TransactionPool
 from node.rpc_backend import NodeRpcBackend
 from node.transport import CONSENSUS_PROTOCOL, ConsensusTransport, SilentTransport
@@ -146,11 +147,14 @@ async def serve_node(options: NodeOptions) -> None:
             # nonce of an account would be wrong before.
             await nursery.start(pool.run)
             nursery.start_soon(_keep_journal_small, pool)
+            nursery.start_soon(complete_log_index, store)
             if network is not None:
                 nursery.start_soon(gossip_transactions, network, pool)
             port = 0
             if config.rpc.enabled:
-                port = await nursery.start(partial(serve_rpc, rpc_config(config), backend, backend, backend))
+                port = await nursery.start(
+                    partial(serve_rpc, rpc_config(config), backend, backend, backend, events=pool.events)
+                )
             # Takes 2 s of another core: now, and not in the middle of the first block that needs it.
             nursery.start_soon(trio.to_thread.run_sync, load_trusted_setup)
             # What is loaded now stays: a full collection need not look at it again (10 times faster on large JSON).

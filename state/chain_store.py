@@ -444,6 +444,11 @@ class ChainStore:
         """The logs of block `number` that `terms` accept, in order, or None. Decodes no more than it must."""
         return self._blocks.matching_logs(number, terms)
 
+    @property
+    def logs_indexed_to(self) -> int:
+        """All blocks below this one are in the log index."""
+        return self._log_index.next_number
+
     def extend_log_index(self) -> bool:
         """Take stored blocks into the log index that are not there yet: a step of about 20 ms. Returns whether there
         are more, which only happens after a database was written by a version without this index.
