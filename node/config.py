@@ -71,6 +71,7 @@ class RpcSettings:
     cors_origins: tuple[str, ...] = _texts((), _ORIGIN)
     allowed_hosts: tuple[str, ...] = _texts((), _ALLOWED_HOST)
     max_connections: int = _bounded(512, 1, 65536)
+    max_websockets: int = _bounded(1024, 0, 65536)
     max_batch: int = _bounded(1000, 1, 10_000)
     gas_cap: int = _bounded(50_000_000, 21_000, 10_000_000_000)
 

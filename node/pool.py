@@ -24,6 +24,7 @@ from chain.types import Address, Hash32
 from node.chain_rules import ChainConstants
 from node.config import MempoolSettings
 from node.errors import PoolError
+from node.events import NodeEvents
 from node.journal import TransactionJournal
 from node.mempool import Mempool, SenderAccount
 from state.chain_store import ChainStore
@@ -85,6 +86,7 @@ class TransactionPool:
         settings: MempoolSettings,
         journal: TransactionJournal | None,
     ) -> None:
+        self.events = NodeEvents()
         self._constants = constants
         self._store = store
         self._settings = settings
@@ -210,6 +212,7 @@ class TransactionPool:
         self._state = self._store.latest_state()
         self._mempool.on_block(changed)
         self._announce_change()
+        self.events.head_changed()
 
     async def maintain_journal(self) -> None:
         """Rewrites the journal when it holds much that no longer waits, or could not be written; call now and then."""
@@ -257,7 +260,8 @@ class TransactionPool:
 
     async def _work_on(self, batch: list[_Submission]) -> None:
         raws = [raw for submission in batch for raw in submission.raws]
-        judged = iter(await trio.to_thread.run_sync(self._judge_all, raws))
+        all_judged = await trio.to_thread.run_sync(self._judge_all, raws)
+        judged = iter(all_judged)
         answers: list[list[Admitted]] = []
         to_journal: list[bytes] = []
         for submission in batch:
@@ -266,10 +270,21 @@ class TransactionPool:
                 pairs = zip(submission.raws, answers[-1], strict=True)
                 to_journal += [raw for raw, answer in pairs if isinstance(answer, bytes)]
         self._announce_change()
+        self._tell_accepted(all_judged, [answer for admitted in answers for answer in admitted])
         is_stored = await self._store_promised(to_journal)
         for submission, admitted in zip(batch, answers, strict=True):
             is_broken = submission.acknowledged and not is_stored
             submission.answer([NOT_STORED if is_broken and isinstance(a, bytes) else a for a in admitted])
+
+    def _tell_accepted(
+        self, judged: Sequence[RecoveredTransaction | CallerError], answers: Sequence[Admitted]
+    ) -> None:
+        if self.events.wants_transactions:
+            pairs = zip(judged, answers, strict=True)
+            accepted = [item for item, answer in pairs if isinstance(answer, bytes)]
+            self.events.transactions_accepted(
+                [item for item in accepted if isinstance(item, RecoveredTransaction)]
+            )
 
     async def _store_promised(self, raws: list[bytes]) -> bool:
         if not raws or self._journal is None:

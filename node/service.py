@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -33,7 +34,7 @@ from node.pool import ReportsReady, TransactionPool
 from node.rpc_backend import NodeRpcBackend
 from node.transport import CONSENSUS_PROTOCOL, ConsensusTransport, SilentTransport
 from p2p.network import Network
-from rpc.config import LOCAL_HOSTS, CallLimits, HttpLimits, RpcConfig
+from rpc.config import LOCAL_HOSTS, CallLimits, HttpLimits, RpcConfig, WebSocketLimits
 from rpc.heavy import SWITCH_INTERVAL_S
 from rpc.server import serve_rpc
 from vm.precompiles import load_trusted_setup
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from node.dev.service import DevOptions
 
 STOP_GRACE_S = 15.0
+OPEN_FILES = 65_536  # each client is one, each table of the database another; shells grant 1,024 unless asked
 JOURNAL_CHECK_S = 5.0
 ENVELOPE_BYTES = 256 << 10  # a proposal and its certificates beside the block
 
@@ -62,7 +64,16 @@ def run_node(options: NodeOptions) -> None:
     """Runs until a signal. Raises NodeError for what the operator must mend."""
     # A worker thread that executes a block would keep the event loop waiting 5 ms at each switch, with or without RPC.
     sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL_S))
+    _allow_open_files()
     trio.run(_supervise, options)
+
+
+def _allow_open_files() -> None:
+    """Asks for as many open files as the system grants, without privileges."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _supervise(options: NodeOptions) -> None:
@@ -202,6 +213,7 @@ def rpc_config(config: NodeConfig) -> RpcConfig:
         cors_origins=settings.cors_origins,
         allowed_hosts=(*LOCAL_HOSTS, *settings.allowed_hosts),
         http=HttpLimits(max_connections=settings.max_connections),
+        websocket=WebSocketLimits(max_connections=settings.max_websockets),
         calls=CallLimits(max_batch_calls=settings.max_batch, gas_cap=settings.gas_cap),
     )
 
