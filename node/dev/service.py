@@ -125,6 +125,8 @@ async def serve_dev_node(
             port = 0
             if rpc is not None:
                 patient = replace(rpc, http=replace(rpc.http, handler_timeout_s=REQUEST_TIMEOUT_S))
-                port = await nursery.start(partial(serve_rpc, patient, backend, backend, backend, dev=node))
+                port = await nursery.start(
+                    partial(serve_rpc, patient, backend, backend, backend, dev=node, events=pool.events)
+                )
             nursery.start_soon(trio.to_thread.run_sync, load_trusted_setup)
             log.info("node_started", chain_id=constants.chain_id, height=store.head.number, rpc_port=port)
