@@ -107,6 +107,15 @@ class ChainView:
             return self.with_pending(lambda pending: use(pending.state, pending.environment))
         return use(self.state(reference), self.environment(reference))
 
+    def with_next(
+        self, reference: BlockReference, use: Callable[[StateReader, BlockEnvironment], object]
+    ) -> object:
+        """As `with_execution`, for a transaction that is still to be sent: see `environment_of_next`."""
+        if reference is BlockTag.PENDING:
+            return self.with_pending(lambda pending: use(pending.state, _a_second_later(pending.environment)))
+        number = self.state_number(reference)
+        return use(self.chain.state_at(number), self.environment_of_next(number))
+
     def with_pending(self, use: Callable[[PendingBlock], object]) -> OnLoop:
         """The answer of `use` on the pending block: a value, or an OffLoop."""
 
@@ -117,6 +126,10 @@ class ChainView:
             return use(pending)
 
         return OnLoop(job)
+
+
+def _a_second_later(environment: BlockEnvironment) -> BlockEnvironment:
+    return replace(environment, timestamp=environment.timestamp + 1)
 
 
 def is_large(header: Header) -> bool:

@@ -107,6 +107,18 @@ class RpcFault(Enum):
         Code.SERVER_ERROR,
         'both "data" and "input" are set and not equal. Please use "input" to pass call data',
     )
+    TWO_PRICES = _Entry(
+        Code.SERVER_ERROR, "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified"
+    )
+    GAS_PRICE_AND_AUTHORIZATIONS = _Entry(Code.SERVER_ERROR, "both gasPrice and authorizationList specified")
+    GAS_PRICE_ZERO = _Entry(Code.SERVER_ERROR, "gasPrice must be non-zero after london fork")
+    FEE_CAP_ZERO = _Entry(Code.SERVER_ERROR, "maxFeePerGas must be non-zero")
+    FEE_CAP_BELOW_TIP = _Entry(Code.SERVER_ERROR, "maxFeePerGas ({fee_cap}) < maxPriorityFeePerGas ({tip})")
+    CREATION_WITHOUT_CODE = _Entry(Code.SERVER_ERROR, "contract creation without any data provided")
+    CREATION_WITH_AUTHORIZATIONS = _Entry(
+        Code.SERVER_ERROR,
+        'authorizationList provided for contract creation, but "to" field is missing',
+    )
     CALL_REJECTED = _Entry(Code.SERVER_ERROR, "err: {reason} (supplied gas {gas})")
     NOT_APPLIED = _Entry(Code.SERVER_ERROR, "failed to apply transaction: err: {reason}")
     CALL_FOR_OTHER_CHAIN = _Entry(
@@ -144,6 +156,16 @@ class RpcFault(Enum):
     POOL_TOO_LARGE = _Entry(
         Code.RESPONSE_TOO_LARGE,
         "the pool holds more than fits into a reply: ask txpool_contentFrom, or txpool_inspect",
+    )
+    PAGE_TOO_LARGE = _Entry(Code.SERVER_ERROR, "max allowed page size: {limit}")
+    SEARCH_BOUND = _Entry(
+        Code.LIMIT_EXCEEDED,
+        "nothing of {address} in blocks {first} to {last}: without an index of accounts a search goes no further",
+    )
+    CREATOR_UNKNOWN = _Entry(
+        Code.SERVER_ERROR,
+        "the creator of {address} is not known: no transaction of blocks {first} to {last} created it directly, and "
+        "what contracts create can be found from block {kept} on only",
     )
     LOG_RANGE_BEYOND_HEAD = _Entry(Code.INVALID_PARAMS, "block range extends beyond current head block")
     LOG_RANGE_INVALID = _Entry(Code.INVALID_PARAMS, "invalid block range params")

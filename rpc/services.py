@@ -11,14 +11,15 @@ from rpc.backend import ChainBackend, NodeBackend, PoolBackend
 from rpc.chain_view import ChainView
 from rpc.config import CallLimits
 from rpc.dev_backend import DevBackend
+from rpc.fees import FeeStatistics
 from rpc.filters import FilterTable
 from rpc.reply_cache import ReplyCache
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`view` resolves block parameters; `replies` keeps encoded answers about committed blocks; `filters` are those
-    that clients poll."""
+    """`view` resolves block parameters; `replies` keeps encoded answers about committed blocks, `fees` what was paid in
+    them; `filters` are those that clients poll."""
 
     chain: ChainBackend
     pool: PoolBackend
@@ -27,6 +28,7 @@ class Services:
     view: ChainView
     replies: ReplyCache
     filters: FilterTable
+    fees: FeeStatistics
     dev: DevBackend | None = None
 
     @classmethod
@@ -41,4 +43,4 @@ class Services:
         """The bundle over the back ends; `dev` is there on a development chain only."""
         view = ChainView(chain)
         replies, filters = ReplyCache(limits.reply_cache_bytes), FilterTable(view, limits)
-        return cls(chain, pool, node, limits, view, replies, filters, dev)
+        return cls(chain, pool, node, limits, view, replies, filters, FeeStatistics(chain), dev)

@@ -1,13 +1,16 @@
-"""eth_call and eth_estimateGas.
+"""eth_call, eth_estimateGas and eth_createAccessList.
 
 Owns: the choice of state and environment, and the run in a worker thread under a gas cap and a time limit.
-Never executes anything itself (vm/simulation.py) and never changes state.
-Specification: ethereum/execution-apis, go-ethereum internal/ethapi DoCall and DoEstimateGas.
+Never executes anything itself (vm/simulation.py, vm/tracing/access_list.py) and never changes state.
+Specification: ethereum/execution-apis, go-ethereum internal/ethapi DoCall, DoEstimateGas and AccessList. Two things
+differ: estimates and access lists are for the next block (ChainView.environment_of_next), and an access list is made
+without a price unless the call names one, so that an account needs no funds to ask for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from chain.types import Address
 from rpc.call_params import (
@@ -23,11 +26,16 @@ from rpc.deferred import Deadline, OffLoop
 from rpc.errors import RpcFault
 from rpc.method import Method
 from rpc.params import BLOCK_OR_LATEST, BlockReference
-from rpc.rendering import text
+from rpc.rendering import JsonObject, access_list_json, text
 from rpc.services import Services
+from state.reader import StateReader
+from vm.environment import BlockEnvironment
+from vm.errors import TransactionRejected
 from vm.overrides import AccountOverride
 from vm.simulation import estimate_gas, simulate_call
+from vm.tracing.access_list import create_access_list
 
+Result = TypeVar("Result")
 Overrides = Mapping[Address, AccountOverride] | None
 
 
@@ -38,6 +46,7 @@ def methods(services: Services) -> tuple[Method, ...]:
     return (
         Method("eth_call", handlers.call, parameters),
         Method("eth_estimateGas", handlers.estimate_gas, parameters),
+        Method("eth_createAccessList", handlers.create_access_list, (CALL, BLOCK_OR_LATEST, STATE_OVERRIDES)),
     )
 
 
@@ -50,47 +59,90 @@ class ExecutionMethods:
 
     def call(
         self, call: CallObject, reference: BlockReference, overrides: Overrides, block: BlockOverride | None
-    ) -> OffLoop:
+    ) -> object:
         """eth_call: the returned bytes; a revert is error 3 with the revert data."""
-        self._check_chain(call)
-        state = self._view.state(reference)
-        environment = with_block_overrides(self._view.environment(reference), block)
+        check_chain(call, self._view)
+        request = call.request
+        gas = self._gas_cap if request.gas is None else min(request.gas, self._gas_cap)
 
-        def run(deadline: Deadline) -> str:
-            result = simulate_call(
-                state,
-                environment,
-                call.request,
-                gas_cap=self._gas_cap,
-                overrides=overrides,
-                checkpoint=deadline.check,
+        def run(state: StateReader, environment: BlockEnvironment, deadline: Deadline) -> str:
+            result = _judged(
+                RpcFault.CALL_REJECTED,
+                lambda: simulate_call(
+                    state,
+                    with_block_overrides(environment, block),
+                    request,
+                    gas_cap=self._gas_cap,
+                    overrides=overrides,
+                    checkpoint=deadline.check,
+                ),
+                gas=gas,
             )
             result.raise_if_failed()
             return text(result.output)
 
-        return OffLoop(run)
+        return self._view.with_execution(
+            reference, lambda state, environment: OffLoop(lambda deadline: run(state, environment, deadline))
+        )
 
     def estimate_gas(
         self, call: CallObject, reference: BlockReference, overrides: Overrides, block: BlockOverride | None
-    ) -> OffLoop:
+    ) -> object:
         """eth_estimateGas: the smallest gas limit that suffices."""
-        self._check_chain(call)
-        state = self._view.state(reference)
-        environment = with_block_overrides(self._view.environment(reference), block)
-        return OffLoop(
-            lambda deadline: hex(
+        check_chain(call, self._view)
+
+        def run(state: StateReader, environment: BlockEnvironment, deadline: Deadline) -> str:
+            return hex(
                 estimate_gas(
                     state,
-                    environment,
+                    with_block_overrides(environment, block),
                     call.request,
                     gas_cap=self._gas_cap,
                     overrides=overrides,
                     checkpoint=deadline.check,
                 )
             )
+
+        return self._view.with_next(
+            reference, lambda state, environment: OffLoop(lambda deadline: run(state, environment, deadline))
         )
 
-    def _check_chain(self, call: CallObject) -> None:
-        chain_id = self._view.chain.chain_id
-        if call.chain_id is not None and call.chain_id != chain_id:
-            raise RpcFault.CALL_FOR_OTHER_CHAIN.error(have=call.chain_id, want=chain_id)
+    def create_access_list(self, call: CallObject, reference: BlockReference, overrides: Overrides) -> object:
+        """eth_createAccessList: what the call touches, and the gas it takes with the list; `error` if it fails."""
+        check_chain(call, self._view)
+
+        def run(state: StateReader, environment: BlockEnvironment, deadline: Deadline) -> JsonObject:
+            result = _judged(
+                RpcFault.NOT_APPLIED,
+                lambda: create_access_list(
+                    state,
+                    environment,
+                    call.request,
+                    gas_cap=self._gas_cap,
+                    overrides=overrides,
+                    checkpoint=deadline.check,
+                ),
+            )
+            answer: JsonObject = {"accessList": access_list_json(result.access_list)}
+            if result.error is not None:
+                answer["error"] = result.error
+            return answer | {"gasUsed": hex(result.gas_used)}
+
+        return self._view.with_next(
+            reference, lambda state, environment: OffLoop(lambda deadline: run(state, environment, deadline))
+        )
+
+
+def check_chain(call: CallObject, view: ChainView) -> None:
+    """Raises RpcError for a call that is meant for another chain."""
+    chain_id = view.chain.chain_id
+    if call.chain_id is not None and call.chain_id != chain_id:
+        raise RpcFault.CALL_FOR_OTHER_CHAIN.error(have=call.chain_id, want=chain_id)
+
+
+def _judged(fault: RpcFault, run: Callable[[], Result], **values: int) -> Result:
+    """The result of `run`; a call that may not run is worded as go-ethereum does for this method."""
+    try:
+        return run()
+    except TransactionRejected as rejection:
+        raise fault.error(None, reason=rejection, **values) from rejection

@@ -26,7 +26,7 @@ from vm.rules import BLOB_BASE_FEE_MINIMUM, blob_base_fee, rules_of
 
 def methods(services: Services) -> tuple[Method, ...]:
     """What a transaction should offer, and what others paid."""
-    handlers = FeeMethods(services.view, services.pool, services.limits)
+    handlers = FeeMethods(services.view, services.pool, services.limits, services.fees)
     return (
         Method("eth_gasPrice", handlers.gas_price),
         Method("eth_maxPriorityFeePerGas", handlers.max_priority_fee_per_gas),
@@ -39,12 +39,14 @@ def methods(services: Services) -> tuple[Method, ...]:
 class FeeMethods:
     """Handlers; the suggestion is computed once per head."""
 
-    def __init__(self, view: ChainView, pool: PoolBackend, limits: CallLimits) -> None:
+    def __init__(
+        self, view: ChainView, pool: PoolBackend, limits: CallLimits, statistics: FeeStatistics
+    ) -> None:
         self._view = view
         self._chain = view.chain
         self._pool = pool
         self._limits = limits
-        self._statistics = FeeStatistics(view.chain)
+        self._statistics = statistics
         self._suggestion: tuple[Hash32, int, int] | None = None  # head, minimum tip, suggestion
 
     def gas_price(self) -> object:
