@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from chain.transaction import AccessList, Authorization
-from chain.types import Address
+from chain.types import Address, Hash32
 from rpc.errors import RpcFault
 from rpc.method import MalformedArgument, Parameter
 from rpc.params import address, byte_string, elements, hash32, members, quantity, uint64
@@ -41,6 +41,18 @@ def call_object(value: object) -> CallObject:
     fields = members(value, "ethapi.TransactionArgs")
     if fields.keys() & {"blobVersionedHashes", "blobs"}:
         raise RpcFault.BLOB_CALL.error()
+    return _call_of(fields)
+
+
+def call_object_with_blobs(value: object) -> CallObject:
+    """As `call_object`, for methods that only ask what a call would do: they may name blobs by their hashes."""
+    fields = members(value, "ethapi.TransactionArgs")
+    if "blobs" in fields:
+        raise RpcFault.BLOB_CALL.error()
+    return _call_of(fields)
+
+
+def _call_of(fields: Mapping[str, object]) -> CallObject:
     read = {name: decode(fields[wire]) for wire, (name, decode) in _CALL_FIELDS.items() if wire in fields}
     payload = read.pop("input", None)
     older_payload = read.pop("data", None)
@@ -49,6 +61,10 @@ def call_object(value: object) -> CallObject:
     chosen = payload if payload is not None else older_payload
     chain_id = read.pop("chain_id", None)
     return CallObject(CallRequest(**read, input=chosen if chosen is not None else b""), chain_id)
+
+
+def _blob_hashes(value: object) -> tuple[Hash32, ...]:
+    return elements(value, hash32, "[]common.Hash")
 
 
 def _access_list(value: object) -> AccessList:
@@ -97,6 +113,7 @@ _CALL_FIELDS: Final[Mapping[str, tuple[str, Codec]]] = {
     "accessList": ("access_list", _access_list),
     "authorizationList": ("authorizations", _authorizations),
     "chainId": ("chain_id", quantity),
+    "blobVersionedHashes": ("blob_hashes", _blob_hashes),
 }
 
 
@@ -162,5 +179,6 @@ def with_block_overrides(environment: BlockEnvironment, overrides: BlockOverride
 
 
 CALL: Final = Parameter(call_object)
+CALL_WITH_BLOBS: Final = Parameter(call_object_with_blobs)
 STATE_OVERRIDES: Final = Parameter(state_overrides, required=False, default=None)
 BLOCK_OVERRIDES: Final = Parameter(block_overrides, required=False, default=None)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from chain.errors import InvariantViolation
 from chain.receipt import Log
 from chain.transaction import AccessList, Authorization, Transaction, TransactionType
-from chain.types import ZERO_ADDRESS, ZERO_HASH, Address
+from chain.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32
 from state.reader import StateReader
 from state.world import WorldState
 from vm import gas as prices
@@ -63,7 +63,8 @@ class CallRequest:
     """A transaction that nobody signed. Prices in wei per gas, value in wei; None takes the default.
 
     gas_price excludes the two 1559 fees. nonce is accepted and ignored, as by go-ethereum: the account's own
-    nonce is used. `to` None creates a contract with `input` as init code.
+    nonce is used. `to` None creates a contract with `input` as init code. blob_hashes: what BLOBHASH shows; nothing is
+    charged for blobs, because no block of this chain can hold them.
     """
 
     caller: Address = ZERO_ADDRESS
@@ -77,6 +78,7 @@ class CallRequest:
     access_list: AccessList = ()
     authorizations: tuple[Authorization, ...] = ()
     nonce: int | None = None
+    blob_hashes: tuple[Hash32, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,7 @@ class _Simulation:
         check_funds(world, transaction, caller)
         check_gas_limit(transaction, self._env.fork)
         price = transaction.effective_gas_price(self._env.base_fee_per_gas)
-        context = TransactionContext(caller, price)
+        context = TransactionContext(caller, price, self._request.blob_hashes)
         if begin is not None:
             begin(self._reader, self._env, transaction)
         try:

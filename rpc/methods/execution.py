@@ -15,7 +15,7 @@ from typing import TypeVar
 from chain.types import Address
 from rpc.call_params import (
     BLOCK_OVERRIDES,
-    CALL,
+    CALL_WITH_BLOBS,
     STATE_OVERRIDES,
     BlockOverride,
     CallObject,
@@ -42,11 +42,15 @@ Overrides = Mapping[Address, AccountOverride] | None
 def methods(services: Services) -> tuple[Method, ...]:
     """Calls that nobody signed."""
     handlers = ExecutionMethods(services.view, services.limits.gas_cap)
-    parameters = (CALL, BLOCK_OR_LATEST, STATE_OVERRIDES, BLOCK_OVERRIDES)
+    parameters = (CALL_WITH_BLOBS, BLOCK_OR_LATEST, STATE_OVERRIDES, BLOCK_OVERRIDES)
     return (
         Method("eth_call", handlers.call, parameters),
         Method("eth_estimateGas", handlers.estimate_gas, parameters),
-        Method("eth_createAccessList", handlers.create_access_list, (CALL, BLOCK_OR_LATEST, STATE_OVERRIDES)),
+        Method(
+            "eth_createAccessList",
+            handlers.create_access_list,
+            (CALL_WITH_BLOBS, BLOCK_OR_LATEST, STATE_OVERRIDES),
+        ),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpc.call_params import block_overrides, call_object, state_overrides
+from rpc.call_params import block_overrides, call_object, call_object_with_blobs, state_overrides
 from rpc.errors import RpcError
 from rpc.method import MalformedArgument, Parameter, bind, optional
 from rpc.params import (
@@ -202,6 +202,13 @@ def test_a_call_object_reads_all_members_and_ignores_strangers() -> None:
 def test_blob_calls_are_refused() -> None:
     with pytest.raises(RpcError, match="blob"):
         call_object({"blobVersionedHashes": []})
+
+
+def test_a_call_that_only_asks_may_name_blobs_by_their_hashes() -> None:
+    call = call_object_with_blobs({"blobVersionedHashes": [HASH_TEXT], "maxFeePerBlobGas": "0x1"})
+    assert call.request.blob_hashes == (b"\x01" * 32,)
+    with pytest.raises(RpcError, match="blob"):
+        call_object_with_blobs({"blobs": []})
 
 
 def test_state_overrides_read_all_members() -> None:

@@ -106,6 +106,12 @@ def test_without_a_price_the_base_fee_is_0_and_with_one_it_is_real() -> None:
     assert returned(simulate(contract(returning("GASPRICE")), caller=ALICE.address, gas_price=20)) == 20
 
 
+def test_a_call_shows_the_blobs_that_it_names() -> None:
+    accounts = contract(returning(0, "BLOBHASH"))
+    assert returned(simulate(accounts)) == 0
+    assert returned(simulate(accounts, blob_hashes=(b"\x01" * 32,))) == int.from_bytes(b"\x01" * 32, "big")
+
+
 def test_a_price_below_the_base_fee_is_refused() -> None:
     with pytest.raises(FeeCapBelowBaseFee):
         simulate(contract(b""), caller=ALICE.address, gas_price=6)
