@@ -8,6 +8,10 @@ from typing import Final
 EXCLUDED: Final[Mapping[str, str]] = {
     "testing_*/*": "builds a block that nobody agreed on: consensus alone makes blocks here",
     "eth_sendRawTransaction/send-blob-tx*.io": "this chain has no blob transactions",
+    "eth_simulateV1/ethSimulate-blobs.io": "this chain has no blob transactions, so none stand in a simulated block",
+    "eth_simulateV1/ethSimulate-empty-with-block-num-set-firstblock.io": (
+        "simulates a block as before London, without a base fee: every block of this chain has one"
+    ),
 }
 """Pattern of the label -> why."""
 
