@@ -1,7 +1,8 @@
-"""eth_* methods about committed blocks, transactions and receipts.
+"""eth_* methods about committed blocks, the pending one, and their transactions and receipts.
 
 Owns: which record answers which method, and the cache of encoded replies. Unknown blocks and transactions are
-null, not errors. Large blocks are decoded and rendered in a worker thread.
+null, not errors. Large blocks are decoded and rendered in a worker thread. `pending` is a block that nobody has agreed
+to: as in go-ethereum it has no hash, nonce or miner, but its transactions tell where they would stand.
 Never looks into the pool, except for a transaction that is not in a block yet.
 Specification: ethereum/execution-apis, go-ethereum internal/ethapi.
 """
@@ -14,12 +15,12 @@ from chain.block import Block
 from chain.header import Header
 from chain.receipt import Receipt
 from chain.transaction import recover_sender
-from chain.types import Hash32
-from rpc.backend import PoolBackend
+from chain.types import Address, Hash32
+from rpc.backend import PendingBlock, PoolBackend
 from rpc.chain_view import ChainView, is_large
 from rpc.deferred import OffLoop
 from rpc.method import Method
-from rpc.params import BLOCK, BLOCK_NUMBER, FULL_TRANSACTIONS, HASH, INDEX, BlockReference
+from rpc.params import BLOCK, BLOCK_NUMBER, FULL_TRANSACTIONS, HASH, INDEX, BlockReference, BlockTag
 from rpc.rendering import (
     JsonObject,
     Place,
@@ -70,6 +71,8 @@ class BlockMethods:
 
     def get_block(self, reference: BlockReference, full: bool) -> object:
         """eth_getBlockByNumber and eth_getBlockByHash."""
+        if reference is BlockTag.PENDING:
+            return self._of_pending(lambda pending: _pending_json(pending, full))
         header = self._view.header(reference)
         if header is None:
             return None
@@ -86,6 +89,10 @@ class BlockMethods:
 
     def get_block_receipts(self, reference: BlockReference) -> object:
         """eth_getBlockReceipts."""
+        if reference is BlockTag.PENDING:
+            return self._of_pending(
+                lambda pending: _receipts_json(pending.block, pending.receipts, pending.senders)
+            )
         header = self._view.header(reference)
         if header is None:
             return None
@@ -95,12 +102,15 @@ class BlockMethods:
             block, receipts = self._chain.block(header.number), self._chain.receipts(header.number)
             if block is None or receipts is None:
                 return None
-            return self._cache.put(key, _receipts_json(block, receipts))
+            senders = [recover_sender(transaction) for transaction in block.transactions]
+            return self._cache.put(key, _receipts_json(block, receipts, senders))
 
         return self._cache.get(key) or _here_or_off_loop(header, render)
 
     def transaction_count(self, reference: BlockReference) -> object:
         """eth_getBlockTransactionCountByNumber and ByHash."""
+        if reference is BlockTag.PENDING:
+            return self._view.with_pending(lambda pending: hex(len(pending.block.transactions)))
         header = self._view.header(reference)
         if header is None:
             return None
@@ -120,6 +130,8 @@ class BlockMethods:
 
     def transaction_in_block(self, reference: BlockReference, index: int) -> object:
         """eth_getTransactionByBlockNumberAndIndex and ByBlockHashAndIndex."""
+        if reference is BlockTag.PENDING:
+            return self._view.with_pending(lambda pending: _pending_transaction_json(pending, index))
         header = self._view.header(reference)
         if header is None:
             return None
@@ -142,6 +154,11 @@ class BlockMethods:
         if location is None or header is None:
             return None
         return _here_or_off_loop(header, lambda: self._receipt(header, location.index))
+
+    def _of_pending(self, render: Callable[[PendingBlock], object]) -> object:
+        return self._view.with_pending(
+            lambda pending: _here_or_off_loop(pending.block.header, lambda: render(pending))
+        )
 
     def _transaction(self, header: Header, index: int) -> JsonObject | None:
         block = self._chain.block(header.number)
@@ -166,22 +183,34 @@ class BlockMethods:
         )
 
 
-def _receipts_json(block: Block, receipts: Sequence[Receipt]) -> list[JsonObject]:
+def _receipts_json(block: Block, receipts: Sequence[Receipt], senders: Sequence[Address]) -> list[JsonObject]:
     place = Place.of(block.header)
     return [
         receipt_json(
             receipt,
             transaction,
-            recover_sender(transaction),
+            sender,
             place,
             index,
             gas_used=gas_used,
             first_log_index=first_log_index,
         )
-        for index, (transaction, (receipt, gas_used, first_log_index)) in enumerate(
-            zip(block.transactions, receipts_with_offsets(receipts), strict=True)
+        for index, (transaction, sender, (receipt, gas_used, first_log_index)) in enumerate(
+            zip(block.transactions, senders, receipts_with_offsets(receipts), strict=True)
         )
     ]
+
+
+def _pending_json(pending: PendingBlock, full: bool) -> JsonObject:
+    members = block_json(pending.block, pending.senders if full else None)
+    return members | dict.fromkeys(("hash", "nonce", "miner"))
+
+
+def _pending_transaction_json(pending: PendingBlock, index: int) -> JsonObject | None:
+    block = pending.block
+    if index >= len(block.transactions):
+        return None
+    return transaction_json(block.transactions[index], pending.senders[index], Place.of(block.header), index)
 
 
 def _here_or_off_loop(header: Header, render: Callable[[], object]) -> object:

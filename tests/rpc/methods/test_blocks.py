@@ -37,7 +37,7 @@ async def test_block_tags(wire: Wire) -> None:
     head = await wire.result("eth_getBlockByNumber", "latest", False)
 
     assert head["number"] == "0x5"
-    for tag in ("safe", "finalized", "pending", "0x5"):
+    for tag in ("safe", "finalized", "0x5"):
         assert await wire.result("eth_getBlockByNumber", tag, False) == head
     assert (await wire.result("eth_getBlockByNumber", "earliest"))["number"] == "0x0"
 

@@ -51,7 +51,7 @@ async def test_a_node_that_catches_up_says_how_far_it_is(wire: Wire, fake_node: 
 
 @pytest.mark.parametrize(
     "method",
-    ["eth_fillTransaction", "anvil_nodeInfo", "engine_newPayloadV4", "personal_sign", "", "eth_CHAINID"],
+    ["eth_mining", "anvil_nodeInfo", "engine_newPayloadV4", "personal_sign", "", "eth_CHAINID"],
 )
 async def test_what_is_not_offered_does_not_exist(wire: Wire, method: str) -> None:
     assert await wire.error(method) == (
