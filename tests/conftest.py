@@ -1,7 +1,9 @@
 """Fixtures that several packages share: where the official vectors are, and how hard hypothesis tries."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -9,6 +11,8 @@ from hypothesis import HealthCheck, settings
 import chain.keccak  # noqa: F401  (selects the fast back end of eth-hash for every test)
 from node.config import LogSettings
 from node.logging import configure_logging
+from node.rpc_client import RpcClient
+from tests.rpc.json_schema import official_openrpc
 
 # As a node logs; structlog's own default prints every local variable of a traceback, which takes seconds.
 configure_logging(LogSettings(format="json"))
@@ -32,3 +36,19 @@ def vectors_dir() -> Path:
     if not folder.is_dir():
         pytest.fail(f"the official vectors are not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _replies_to_the_client_are_valid() -> Iterator[None]:
+    """Whatever a test asks a node through the node's own client is checked against the official OpenRPC document;
+    tests/rpc/wire.py does the same for tests on the wire."""
+    original = RpcClient.call
+
+    def call(client: RpcClient, method: str, *params: Any) -> Any:
+        result = original(client, method, *params)
+        assert official_openrpc().complaints(method, result) == [], (method, params)
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RpcClient, "call", call)
+        yield

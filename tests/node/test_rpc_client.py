@@ -83,9 +83,9 @@ def test_what_is_no_json_rpc_is_no_node(node: FakeNode, body: bytes) -> None:
 def test_a_number_must_be_one(node: FakeNode, result: object) -> None:
     node.answers(result=result)
     with pytest.raises(NodeUnreachable, match="not a number"):
-        RpcClient(node.url).quantity("eth_chainId")
+        RpcClient(node.url).quantity("some_number")
     node.answers(result="0x10")
-    assert RpcClient(node.url).quantity("eth_chainId") == 16
+    assert RpcClient(node.url).quantity("some_number") == 16
 
 
 @pytest.mark.parametrize(
