@@ -17,6 +17,7 @@ from rpc.errors import RpcFault
 from rpc.method import MalformedArgument, Parameter
 from rpc.params import address, boolean, elements, hash32, members, quantity, uint64
 from vm.block_simulation import BlockOverrides, SimulatedBlockRequest, Withdrawal
+from vm.simulated_chain import check_size
 from vm.simulation import CallRequest
 
 Codec = Callable[[object], Any]
@@ -35,16 +36,19 @@ class SimulationRequest:
 def simulation_request(value: object, chain_id: int, check: Callable[[], None]) -> SimulationRequest:
     """The payload. `check` is called for each block and may raise to give up.
 
-    Raises RpcError: -32602 for what cannot be read, -32000 for calls of another chain than `chain_id`.
+    Raises RpcError: -32602 for what cannot be read, -32000 for calls of another chain than `chain_id`; and
+    EmptySimulation or SimulationTooLarge, before the calls are read.
     """
     try:
         fields = members(value, "ethapi.simOpts")
+        blocks = elements(
+            fields.get("blockStateCalls", []),
+            lambda block: members(block, "ethapi.simBlock"),
+            "[]ethapi.simBlock",
+        )
+        check_size([len(calls) if isinstance(calls := block.get("calls"), list) else 0 for block in blocks])
         return SimulationRequest(
-            elements(
-                fields.get("blockStateCalls", []),
-                lambda block: _block(block, chain_id, check),
-                "[]ethapi.simBlock",
-            ),
+            tuple([_block(block, chain_id, check) for block in blocks]),
             boolean(fields.get("traceTransfers", False)),
             boolean(fields.get("validation", False)),
             boolean(fields.get("returnFullTransactions", False)),
@@ -53,9 +57,8 @@ def simulation_request(value: object, chain_id: int, check: Callable[[], None]) 
         raise RpcFault.INVALID_ARGUMENT.error(position=0, detail=error) from None
 
 
-def _block(value: object, chain_id: int, check: Callable[[], None]) -> SimulatedBlockRequest:
+def _block(fields: Mapping[str, object], chain_id: int, check: Callable[[], None]) -> SimulatedBlockRequest:
     check()
-    fields = members(value, "ethapi.simBlock")
     return SimulatedBlockRequest(
         _block_overrides(fields.get("blockOverrides", {})),
         state_overrides(fields.get("stateOverrides", {})),
@@ -97,7 +100,7 @@ _WITHDRAWAL_FIELDS: Final[Mapping[str, tuple[str, Codec]]] = {
 }
 
 _BLOCK_FIELDS: Final[Mapping[str, tuple[str, Codec]]] = {
-    "number": ("number", uint64),
+    "number": ("number", quantity),
     "time": ("timestamp", uint64),
     "gasLimit": ("gas_limit", uint64),
     "feeRecipient": ("beneficiary", address),

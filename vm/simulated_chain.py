@@ -111,15 +111,14 @@ class PlannedBlock:
 _NOTHING: Final = SimulatedBlockRequest()
 
 
-def check_size(requests: Sequence[SimulatedBlockRequest]) -> None:
-    """Raises EmptySimulation or SimulationTooLarge."""
-    if not requests:
+def check_size(calls_in_blocks: Sequence[int]) -> None:
+    """Whether there may be so many blocks with so many calls. Raises EmptySimulation or SimulationTooLarge."""
+    if not calls_in_blocks:
         raise EmptySimulation
-    if len(requests) > MAX_BLOCKS:
+    if len(calls_in_blocks) > MAX_BLOCKS:
         raise SimulationTooLarge("too many blocks")
     calls = 0
-    for request in requests:
-        in_block = len(request.calls)
+    for in_block in calls_in_blocks:
         if in_block > MAX_CALLS_IN_BLOCK:
             raise SimulationTooLarge(f"too many calls in block: {in_block} > {MAX_CALLS_IN_BLOCK}")
         calls += in_block
@@ -134,7 +133,7 @@ def plan_chain(
 
     Raises BlockNumberOrder, BlockTimestampOrder, and what `check_size` raises.
     """
-    check_size(requests)
+    check_size([len(request.calls) for request in requests])
     planned: list[PlannedBlock] = []
     number, timestamp = base_number, base_timestamp
     for request in requests:
