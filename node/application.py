@@ -19,8 +19,15 @@ from chain.types import Address, Hash32
 from consensus.application import BuiltBlock, ChainPosition, Validation
 from consensus.codec import decode_commit
 from consensus.types import Commit
+from consensus.validator_set import ValidatorSet
 from node.block_execution import BlockExecutor, RefusedBlock
-from node.chain_record import ChainRecord, HeadRecord, decode_chain_record, load_head_record
+from node.chain_record import (
+    ChainRecord,
+    HeadRecord,
+    deciding_validators,
+    decode_chain_record,
+    load_head_record,
+)
 from node.chain_rules import ChainConstants, earliest_time_ms
 from node.config import ProductionSettings
 from node.engines import NATIVE_ONLY, EngineChoice
@@ -69,6 +76,7 @@ class ChainApplication:
         self._own_block: ExecutedBlock | None = None  # built on the head and not decided yet
         self._offers: Counter[Hash32] = Counter()  # how often this node proposed a block on the head
         self._one_at_a_time = trio.CapacityLimiter(1)
+        self._genesis_record = genesis_record
         self._head = load_head_record(store, genesis_record)
 
     def position(self) -> ChainPosition:
@@ -83,6 +91,10 @@ class ChainApplication:
             last_commit=self._head.commit,
             last_validators=self._head.validators,
         )
+
+    def validators_of(self, height: int) -> ValidatorSet | None:
+        """The set that decides, or decided, the block of this height, up to the one after the head (any thread)."""
+        return deciding_validators(self._store, height, self._genesis_record)
 
     async def build(
         self,

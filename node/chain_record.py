@@ -103,6 +103,13 @@ def _record_of(store: ChainStore, number: int, genesis_record: ChainRecord) -> C
     return decode_chain_record(stored)
 
 
+def deciding_validators(store: ChainStore, height: int, genesis_record: ChainRecord) -> ValidatorSet | None:
+    """The set of this height, which the record of the block before holds; None for 0 and beyond the next block."""
+    if not 1 <= height <= store.head.number + 1:
+        return None
+    return _record_of(store, height - 1, genesis_record).validators
+
+
 def head_record_after(parent: ParentBlock, block: Block, timestamp_ms: int, commit: Commit) -> HeadRecord:
     """The head once `block` on `parent` is committed."""
     following = following_chain_record(parent, b"")

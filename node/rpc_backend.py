@@ -16,10 +16,12 @@ from chain.fees import next_base_fee
 from chain.header import Header
 from chain.receipt import Receipt
 from chain.transaction import RecoveredTransaction
-from chain.types import Address, Hash32, checksum_address
+from chain.types import Address, Hash32
+from consensus.codec import decode_commit
 from consensus.status import ConsensusStatus
 from node.application import ChainApplication
 from node.config import MempoolSettings
+from node.finality import certificate_json, validators_json
 from node.fork_configuration import fork_configurations
 from node.pending import PendingBlocks
 from node.pool import TransactionPool
@@ -235,18 +237,16 @@ class NodeRpcBackend:
             "pool": {"executable": executable, "queued": queued, "bytes": size_bytes},
         }
 
-    def validators(self) -> Sequence[Mapping[str, Json]]:
-        position = self._application.position()
-        operators = self._application.constants.operators
-        return [
-            {
-                "address": checksum_address(validator.address),
-                "publicKey": "0x" + validator.public_key33.hex(),
-                "power": validator.power,
-                "operator": checksum_address(operators[validator.address]),
-            }
-            for validator in position.validators.validators
-        ]
+    def validators(self, number: int | None = None) -> Sequence[Mapping[str, Json]] | None:
+        application = self._application
+        found = application.position().validators if number is None else application.validators_of(number)
+        return None if found is None else validators_json(found, application.constants.operators)
+
+    def finality_certificate(self, number: int) -> Mapping[str, Json] | None:
+        stored, validators = self._store.certificate(number), self._application.validators_of(number)
+        if not stored or validators is None:
+            return None  # genesis
+        return certificate_json(self.chain_id, validators, decode_commit(stored))
 
     def peers(self) -> Sequence[Mapping[str, Json]]:
         if self._network is None:

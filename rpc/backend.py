@@ -245,8 +245,13 @@ class NodeBackend(Protocol):
         """node_status: versions, height, round, sync, pool and store figures; plain JSON values."""
         ...
 
-    def validators(self) -> Sequence[Mapping[str, Json]]:
-        """node_validators: the active set in its order (address, public key, power, …)."""
+    def validators(self, number: int | None = None) -> Sequence[Mapping[str, Json]] | None:
+        """node_validators: a set in its order (address, public key, power, …): the one that decided block `number`, None
+        when there is none, or the active one. *any thread*"""
+        ...
+
+    def finality_certificate(self, number: int) -> Mapping[str, Json] | None:
+        """node_finalityCertificate: the signatures that made a block final; None when nothing had to. *any thread*"""
         ...
 
     def peers(self) -> Sequence[Mapping[str, Json]]:

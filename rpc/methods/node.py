@@ -5,20 +5,25 @@ Owns: nothing but the translation. Never reads blocks or state.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from chain.keccak import keccak256
-from rpc.backend import ChainBackend, Json, NodeBackend
-from rpc.method import Method
-from rpc.params import BYTES
+from rpc.backend import Json, NodeBackend
+from rpc.chain_view import ChainView
+from rpc.method import Method, optional
+from rpc.params import BLOCK, BYTES, BlockReference
 from rpc.rendering import JsonObject, text
 from rpc.services import Services
+
+OPTIONAL_BLOCK: Final = optional(BLOCK)
 
 
 def methods(services: Services) -> tuple[Method, ...]:
     """web3_, net_ and node_, and what eth_ says of the node itself."""
     chain = services.chain
-    handlers = NodeMethods(chain, services.node)
+    handlers = NodeMethods(services.view, services.node)
     # This node holds no account keys; a development chain does, see rpc/methods/dev_accounts.py.
     accounts = () if services.dev is not None else (_constant("eth_accounts", []),)
     return (
@@ -33,7 +38,8 @@ def methods(services: Services) -> tuple[Method, ...]:
         Method("eth_syncing", handlers.syncing),
         Method("eth_coinbase", handlers.coinbase),
         Method("node_status", handlers.status),
-        Method("node_validators", handlers.validators),
+        Method("node_validators", handlers.validators, (OPTIONAL_BLOCK,)),
+        Method("node_finalityCertificate", handlers.finality_certificate, (BLOCK,)),
         Method("node_peers", handlers.peers),
     )
 
@@ -46,8 +52,9 @@ def _constant(name: str, value: object) -> Method:
 class NodeMethods:
     """Handlers over the running node."""
 
-    def __init__(self, chain: ChainBackend, node: NodeBackend) -> None:
-        self._chain = chain
+    def __init__(self, view: ChainView, node: NodeBackend) -> None:
+        self._view = view
+        self._chain = view.chain
         self._node = node
 
     def client_version(self) -> str:
@@ -85,9 +92,17 @@ class NodeMethods:
         """node_status."""
         return self._node.status()
 
-    def validators(self) -> Json:
-        """node_validators."""
-        return self._node.validators()
+    def validators(self, reference: BlockReference | None) -> object:
+        """node_validators: those that decided a block, or the active ones; null for a block that nobody decided."""
+        if reference is None:
+            return self._node.validators()
+        number = self._view.number(reference)
+        return None if number is None else self._node.validators(number)
+
+    def finality_certificate(self, reference: BlockReference) -> object:
+        """node_finalityCertificate: the commit that made a block final; null for genesis and unknown blocks."""
+        number = self._view.number(reference)
+        return None if number is None else self._node.finality_certificate(number)
 
     def peers(self) -> Json:
         """node_peers."""

@@ -10,6 +10,8 @@ import trio
 
 from chain.errors import CallerError
 from chain.fees import next_base_fee
+from chain.keccak import keccak256
+from chain.secp256k1 import address_of_public_key, verify
 from chain.types import Address, checksum_address
 from consensus.status import ConsensusStatus
 from consensus.types import Step
@@ -222,3 +224,46 @@ async def test_a_follower_simulates_with_the_beneficiary_of_the_last_block(chain
     assert backend(chain).pending_environment().beneficiary == OPERATOR
     assert replace(consensus_status(chain), own_address=None).as_json()["ownAddress"] is None
     assert backend(chain).pending_nonce(Address(b"\x55" * 20)) == 0
+
+
+async def test_a_certificate_of_finality_can_be_checked_from_what_it_says(chain: HandDrivenChain) -> None:
+    served = backend(chain)
+    await chain.decide()
+    await chain.decide()
+
+    for number in (1, 2):
+        certificate = served.finality_certificate(number)
+        assert certificate is not None
+        header = served.header(number)
+        assert header is not None
+        assert certificate["blockHash"] == "0x" + header.hash.hex()
+        sign_bytes = bytes.fromhex(str(certificate["signBytes"])[2:])
+        assert sign_bytes.endswith(header.hash)
+        slots = certificate["signatures"]
+        assert isinstance(slots, list)
+        assert certificate["signedPower"] == certificate["totalPower"] == sum(slot["power"] for slot in slots)
+        for slot in slots:
+            key, signature = bytes.fromhex(slot["publicKey"][2:]), bytes.fromhex(slot["signature"][2:])
+            assert checksum_address(address_of_public_key(key)) == slot["validator"]
+            assert verify(key, keccak256(sign_bytes), signature)
+            assert not verify(key, keccak256(bytes.fromhex(str(certificate["nilSignBytes"])[2:])), signature)
+        assert served.validators(number) == served.validators()
+    assert served.finality_certificate(0) is None
+    assert served.finality_certificate(3) is None
+    assert served.validators(0) is None
+    assert served.validators(4) is None
+
+
+async def test_what_waits_is_told_by_sender(chain: HandDrivenChain) -> None:
+    served = backend(chain)
+    waiting = [transfer(0, 0), transfer(0, 1), transfer(0, 3), transfer(1, 0)]
+
+    await submit(chain, served, *[item.raw for item in waiting])
+
+    assert served.waiting() == (3, 1)
+    content = served.content()
+    assert {item.transaction.hash for item in content.transactions} == {item.hash for item in waiting}
+    assert content.next_nonces == {ACCOUNTS[0].address: 2, ACCOUNTS[1].address: 1}
+    own = served.content(ACCOUNTS[1].address)
+    assert [item.transaction for item in own.transactions] == waiting[3:]
+    assert served.content(RECEIVER).transactions == []

@@ -1,6 +1,6 @@
 """A small committed chain on the real store and the real executor, with one contract for each question."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -23,9 +23,13 @@ from chain.transaction import (
     sign_transaction,
 )
 from chain.types import Address, Hash32
+from consensus.sign_bytes import sign_digest
+from consensus.types import BlockIdFlag, Commit, CommitSignature, Vote, VoteKind
+from consensus.validator_set import new_validator_set, validator_of
 from genesis.first_block import genesis_block, genesis_state
 from genesis.model import Allocation, GenesisValidator
 from genesis.presets import DEV_CHAIN_ID, dev_accounts, dev_genesis
+from node.finality import certificate_json
 from rpc.backend import ForkConfiguration, Health, Json, PendingBlock, PoolContent, SyncStatus
 from state.chain_store import ChainStore, Head, TransactionLocation
 from state.kv import MemoryStore
@@ -421,7 +425,19 @@ class FakeNode:
     def status(self) -> dict[str, Json]:
         return {"height": self.store.head.number}
 
-    def validators(self) -> list[dict[str, Json]]:
+    def finality_certificate(self, number: int) -> Mapping[str, Json] | None:
+        block = self.block(number)
+        if not number or block is None:
+            return None
+        validators = new_validator_set([validator_of(ACCOUNTS[9].public_key, 10)])
+        vote = Vote(VoteKind.PRECOMMIT, number, 0, block.hash, ACCOUNTS[9].address)
+        signature = ACCOUNTS[9].sign_compact(sign_digest(CHAIN_ID, vote))
+        slot = CommitSignature(ACCOUNTS[9].address, BlockIdFlag.COMMIT, signature)
+        return certificate_json(CHAIN_ID, validators, Commit(number, 0, block.hash, (slot,)))
+
+    def validators(self, number: int | None = None) -> list[dict[str, Json]] | None:
+        if number == 0:
+            return None
         validator = ACCOUNTS[9]
         return [
             {

@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 
 from rpc.backend import SyncStatus
-from tests.rpc.dev_chain import (
-    FakeNode,
-)
+from tests.rpc.dev_chain import UNKNOWN_HASH, DevChain, FakeNode, hexed
 from tests.rpc.wire import Wire
 
 
@@ -27,10 +25,30 @@ async def test_constant_and_simple_methods(wire: Wire, fake_node: FakeNode) -> N
         "node_status": {"height": 5},
         "node_validators": fake_node.validators(),
         "node_peers": fake_node.peers(),
-        "rpc_modules": {"eth": "1.0", "net": "1.0", "node": "1.0", "rpc": "1.0", "web3": "1.0"},
     }
     for method, result in expected.items():
         assert await wire.result(method) == result, method
+
+
+async def test_namespaces_are_listed(wire: Wire) -> None:
+    modules = await wire.result("rpc_modules")
+
+    assert set(modules) >= {"debug", "eth", "net", "node", "ots", "rpc", "txpool", "web3"}
+    assert "admin" not in modules
+    assert set(modules.values()) == {"1.0"}
+
+
+async def test_validators_and_finality_of_a_block(
+    wire: Wire, dev_chain: DevChain, fake_node: FakeNode
+) -> None:
+    assert await wire.result("node_validators", "latest") == fake_node.validators()
+    assert await wire.result("node_validators", "0x0") is None
+    assert await wire.result("node_validators", "0x63") is None
+    certificate = await wire.result("node_finalityCertificate", "0x2")
+    assert certificate == await wire.result("node_finalityCertificate", certificate["blockHash"])
+    assert certificate["blockHash"] == hexed(dev_chain.blocks[1].hash)
+    for nothing in ("earliest", "0x63", UNKNOWN_HASH):
+        assert await wire.result("node_finalityCertificate", nothing) is None
 
 
 async def test_sha3(wire: Wire) -> None:
