@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from chain.errors import CallerError, InvariantViolation
 from chain.types import Address, Hash32
+from rpc.backend import PoolContent
 from rpc.byte_budget import ByteBudget
 from rpc.deferred import Deadline, OffLoop, OnLoop, Submission
 from rpc.dispatcher import MAX_JSON_VALUES, Dispatcher
@@ -40,6 +41,12 @@ class PoolRecorder:
         raise NotImplementedError
 
     def get(self, transaction_hash: Hash32) -> None:
+        raise NotImplementedError
+
+    def content(self, sender: Address | None = None) -> PoolContent:
+        raise NotImplementedError
+
+    def waiting(self) -> tuple[int, int]:
         raise NotImplementedError
 
     def minimum_tip(self) -> int:
