@@ -1,7 +1,7 @@
 // The wallet's half outside the page: keys, networks, permissions and the user, who says yes unless told otherwise.
 // It never speaks to a node: inpage.js does, from inside the page.
 import fs from 'node:fs';
-import { recoverMessageAddress } from 'viem';
+import { keccak256, recoverMessageAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 
 const INPAGE = fs.readFileSync(new URL('inpage.js', import.meta.url), 'utf8');
@@ -29,6 +29,7 @@ export class Wallet {
     this.chainId = '0x1';
     this.connected = true;
     this.questions = []; // what the user was asked
+    this.sent = []; // hashes of what was signed
   }
 
   /** Puts the wallet into every page of a browser context. */
@@ -202,6 +203,7 @@ export class Wallet {
         type: type === '0x0' ? 'legacy' : 'eip1559', chainId: Number(chainId), nonce, gas: BigInt(gas), to, data,
         value: BigInt(filled.value), ...fees,
       });
+      this.sent.push(keccak256(raw));
       return { raw, nonce };
     },
     forgetTransaction: (origin, address, nonce) => void this.#signed.get(this.#account(origin, address).address)?.delete(nonce),
