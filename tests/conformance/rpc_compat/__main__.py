@@ -1,6 +1,6 @@
 """`python -m tests.conformance.rpc_compat DIR`: the official request and reply pairs, sent to this node's RPC code.
 
-DIR is searched for `.io` files. If it holds chain.rlp and genesis.json they are the chain; otherwise it is the one in
+DIR is searched for `.io` files. The chain is chain.rlp with genesis.json in DIR or above it; otherwise the one in
 tests/vectors. Ends with status 1 when a file fails.
 """
 
@@ -29,10 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = files_of(options.folder, options.only)
     if not files:
         parser.error(f"no .io files in {options.folder} fit")
-    home = options.folder if (options.folder / "chain.rlp").is_file() else OFFICIAL_FOLDER
-    report: Report = trio.run(run_files, files, official_chain(home), official_openrpc())
+    report: Report = trio.run(run_files, files, official_chain(_home(options.folder)), official_openrpc())
     print(json.dumps(report.as_json(), indent=2) if options.json else report.as_text())
     return 1 if report.of(Status.FAILED) else 0
+
+
+def _home(folder: Path) -> Path:
+    """Where the chain of a folder is."""
+    candidates = (folder.resolve(), *folder.resolve().parents, OFFICIAL_FOLDER)
+    return next(path for path in candidates if (path / "chain.rlp").is_file())
 
 
 if __name__ == "__main__":

@@ -120,7 +120,11 @@ async def _run(file: ExchangeFile, chain: OfficialChain, openrpc: OpenRpc) -> Ve
     reasons: list[str] = []
     texts: list[str] = []
     for exchange in file.exchanges:
-        raw = await dispatcher.handle(exchange.request)
+        try:
+            raw = await dispatcher.handle(exchange.request)
+        except Exception as error:  # a broken invariant, which ends a node: the other files still run
+            reasons.append(f"{type(error).__name__}: {error}")
+            break
         reply = json.loads(raw) if raw is not None else {}
         found = compare(exchange, reply, openrpc, only_form_counts=file.only_form_counts)
         reasons += found.faults[:MAX_SHOWN_FAULTS]

@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from chain.errors import InvariantViolation
+from rpc.dispatcher import Dispatcher
 from tests.conformance.rpc_compat import __main__ as command
 from tests.conformance.rpc_compat.exchanges import Exchange, MalformedFile, compare, differences, read_file
+from tests.conformance.rpc_compat.official_chain import OFFICIAL_FOLDER, OfficialChain
+from tests.conformance.rpc_compat.suite import Status, run_file
 from tests.rpc.json_schema import official_openrpc
 
 CALL = '{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber"}'
@@ -144,6 +148,25 @@ def test_the_command_counts_and_tells_failure_by_its_status(
     for pattern in ("right", "right.io", "*/right.io"):
         assert command.main([str(tmp_path), "--only", pattern]) == 0
     assert command.main([str(tmp_path), "--only", "eth_*"]) == 1
+
+
+async def test_an_exchange_that_would_end_a_node_fails(
+    tmp_path: Path, chain: OfficialChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def handle(_dispatcher: Dispatcher, _body: bytes) -> bytes:
+        raise InvariantViolation("broken")
+
+    monkeypatch.setattr(Dispatcher, "handle", handle)
+    path = write(tmp_path, "eth_blockNumber/right.io", f">> {CALL}", f"<< {RIGHT}")
+    verdict = await run_file(path, chain, official_openrpc())
+    assert (verdict.status, verdict.reasons) == (Status.FAILED, ("InvariantViolation: broken",))
+
+
+def test_the_chain_may_stand_above_the_files(tmp_path: Path) -> None:
+    for name in ("chain.rlp", "genesis.json"):
+        (tmp_path / name).write_bytes((OFFICIAL_FOLDER / name).read_bytes())
+    write(tmp_path, "eth_blockNumber/right.io", f">> {CALL}", f"<< {RIGHT}")
+    assert command.main([str(tmp_path / "eth_blockNumber")]) == 0
 
 
 def test_the_command_refuses_a_folder_without_files(tmp_path: Path) -> None:
