@@ -4,7 +4,9 @@ Owns: which accounts and slots an execution touches, and the repetition until a 
 judges whether the list saves gas.
 Specification: go-ethereum eth/tracers/logger/access_list_tracer.go and internal/ethapi (AccessList). Sender, recipient
 or created account, precompiles and accounts that authorise are left out as addresses, because they are warm anyway;
-slots of any account are listed. The beneficiary is listed like any other account, although it is warm since EIP-3651.
+slots of any account are listed, but entries that the call already has for those accounts are dropped. The beneficiary
+is listed like any other account, although it is warm since EIP-3651. Unlike there, what was touched once stays listed,
+so that the repetition ends: a contract may touch a slot only as long as it is cold.
 """
 
 from __future__ import annotations
@@ -54,8 +56,7 @@ class AccessListTracer:
         self._budget = Budget()
         self.touched: dict[Address, set[int]] = {}
         for address, slots in known:
-            if address not in excluded:
-                self._account(address).update(slots)
+            self._account(address).update(slots)
 
     def _account(self, address: Address) -> set[int]:
         slots = self.touched.get(address)
@@ -114,7 +115,8 @@ def create_access_list(
         raise InvalidCallRequest("insufficient gas to process all authorizations")
     shown = OverriddenReader(reader, overrides) if overrides else reader
     excluded = _warm_anyway(shown, env, request)
-    known = AccessListTracer(request.access_list, excluded)
+    given = tuple(entry for entry in request.access_list if entry[0] not in excluded)
+    known = AccessListTracer(given, excluded)
     while True:
         access_list = known.access_list()
         tracer = AccessListTracer(access_list, excluded)
