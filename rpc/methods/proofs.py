@@ -15,8 +15,8 @@ from chain.types import HASH_BYTES, ZERO_HASH, Address
 from rpc.chain_view import ChainView
 from rpc.deferred import Deadline, OffLoop
 from rpc.errors import RpcFault
-from rpc.method import MalformedArgument, Method, Parameter
-from rpc.params import ADDRESS, BLOCK_OR_LATEST, BlockReference, BlockTag, storage_key
+from rpc.method import Method, Parameter
+from rpc.params import ADDRESS, BLOCK_OR_LATEST, BlockReference, BlockTag, elements, storage_key
 from rpc.rendering import JsonObject, text, word
 from rpc.services import Services
 from state.proofs import AccountProof
@@ -35,11 +35,9 @@ class ProofKey:
 
 def proof_keys(value: object) -> tuple[ProofKey, ...]:
     """The slots to prove."""
-    if not isinstance(value, list):
-        raise MalformedArgument("json: cannot unmarshal non-array into Go value of type []string")
-    if len(value) > MAX_PROOF_KEYS:
+    if isinstance(value, list) and len(value) > MAX_PROOF_KEYS:
         raise RpcFault.TOO_MANY_PROOF_KEYS.error(limit=MAX_PROOF_KEYS, count=len(value))
-    return tuple([_proof_key(item) for item in value])
+    return elements(value, _proof_key, "[]string")
 
 
 def _proof_key(value: object) -> ProofKey:
