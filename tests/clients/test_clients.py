@@ -15,17 +15,11 @@ from web3.exceptions import ContractLogicError
 from genesis import dev_accounts
 from node.local_network import LocalNetwork
 from node.rpc_client import RpcClient
+from tests.clients.commands import script
 
 pytestmark = [pytest.mark.clients, pytest.mark.cluster, pytest.mark.slow]
-HERE = Path(__file__).parent
 KEYS = ["0x" + key.secret.hex() for key in dev_accounts()]
 ADDRESSES = [Web3.to_checksum_address("0x" + key.address.hex()) for key in dev_accounts()]
-
-
-def script(*command: str, timeout_s: float = 120) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, cwd=HERE, check=False)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 def wait_for_height(network: LocalNetwork, height: int) -> None:
