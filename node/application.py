@@ -14,6 +14,7 @@ from collections.abc import Callable
 import structlog
 import trio
 
+from chain.block import Block
 from chain.errors import InvariantViolation, PeerError
 from chain.types import Address, Hash32
 from consensus.application import BuiltBlock, ChainPosition, Validation
@@ -179,16 +180,18 @@ class ChainApplication:
             self._own_block = None
             self._offers.clear()
             self._pool.on_block(executed.update.changes.accounts)
-        header = executed.block.header
+        self._log_committed(executed.block, commit)
+        return self.position()
+
+    def _log_committed(self, block: Block, commit: Commit) -> None:
         log.info(
             "block_committed",
-            height=header.number,
+            height=block.number,
             round=commit.round,
-            hash="0x" + header.hash.hex(),
-            transactions=len(executed.payload.transactions),
-            gas_used=header.gas_used,
+            hash="0x" + block.hash.hex(),
+            transactions=len(block.transactions),
+            gas_used=block.header.gas_used,
         )
-        return self.position()
 
     def has_transactions(self) -> bool:
         """Whether the pool holds anything executable."""

@@ -181,6 +181,7 @@ class DevNode:
             if first_s is not None:
                 clock.set_next(first_s, application.head_time_s)
             for made in range(blocks):
+                await trio.lowlevel.checkpoint()  # whoever asked may have gone
                 if made and interval_s:
                     clock.set_next(application.head_time_s + interval_s, application.head_time_s)
                 await application.mine()

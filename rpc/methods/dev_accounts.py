@@ -27,7 +27,7 @@ from rpc.dev_backend import DevBackend, Draft
 from rpc.errors import RpcFault
 from rpc.method import MalformedArgument, Method, Parameter, optional
 from rpc.params import ADDRESS, BYTES, members, uint64
-from rpc.rendering import text
+from rpc.rendering import JsonObject, text, transaction_json
 from rpc.services import Services
 from rpc.typed_data import typed_data_digest
 from vm.environment import BlockEnvironment
@@ -38,6 +38,8 @@ DEFAULT_TIP_WEI: Final = 10**9
 
 SPARE_BASE_FEES: Final = 2
 """A fee cap that nobody named covers this many times the base fee, as go-ethereum's does."""
+
+_OF_A_MINED_TRANSACTION: Final = ("blockHash", "blockNumber", "blockTimestamp", "transactionIndex", "from")
 
 _ONE_PRICE: Final = (TransactionType.LEGACY, TransactionType.ACCESS_LIST)
 
@@ -131,15 +133,19 @@ class AccountMethods:
         return OnLoop(job)
 
     def sign_transaction(self, sent: SendRequest) -> OnLoop:
-        """eth_signTransaction: filled in and signed; its bytes."""
+        """eth_signTransaction: filled in and signed, as bytes and as an object."""
 
-        async def job() -> str:
+        async def job() -> JsonObject:
             sender = self._sender(sent)
             key = self._key(sender)
             draft = await self._draft(sent, sender)
             nonce = sent.request.nonce
             unsigned = draft(self._pool.pending_nonce(sender) if nonce is None else nonce)
-            return text(sign_transaction(unsigned, key).raw)
+            signed = sign_transaction(unsigned, key)
+            members = transaction_json(signed, sender, None, None)
+            for name in _OF_A_MINED_TRANSACTION:
+                members.pop(name, None)
+            return {"raw": text(signed.raw), "tx": members}
 
         return OnLoop(job)
 
