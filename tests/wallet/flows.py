@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 HERE = Path(__file__).parent
 FLOW_LIMIT_S = 90.0  # some 10 s on an idle machine
 STEP_LIMIT_S = 30.0
+GRACE_S = 10.0  # for the processes of a browser that was closed
 CLOSED_NODE = 3  # this one lets no web page read its answers, as a node does by default
 LOCAL_NAMES = ("127.0.0.1", "rebind.test")  # the second is the first by the browser's own rules
 
@@ -40,19 +42,30 @@ def run_flow(script: str, settings: dict[str, Any], folder: Path) -> dict[str, A
             json.dumps({**settings, **limits, "shots": str(shots)}), timeout=FLOW_LIMIT_S + 20
         )
         assert process.returncode == 0, f"{complaints}\nscreenshots: {sorted(shots.iterdir())}"
-        assert not processes_of(profile), "the browser outlived the flow"
+        assert all_gone(profile), "the browser outlived the flow"
     finally:
         process.kill()
         process.wait()
-        for pid in processes_of(profile):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        assert all_gone(profile, kill=True), "the browser cannot be killed"
     found: dict[str, Any] = json.loads(told)
     foreign = {host for host in found["reached"] if host.rpartition(":")[0] not in LOCAL_NAMES}
     assert not foreign, f"the browser left this machine: {foreign}"
     return found
+
+
+def all_gone(folder: Path, *, kill: bool = False) -> bool:
+    """Waits until no process of `folder` is left; False if some stay."""
+    deadline = time.monotonic() + GRACE_S
+    while left := processes_of(folder):
+        if time.monotonic() > deadline:
+            return False
+        for pid in left if kill else ():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.1)
+    return True
 
 
 def processes_of(folder: Path) -> list[int]:

@@ -151,6 +151,13 @@ def test_an_address_without_erc165_gives_errors_that_it_takes_for_no(extension: 
     assert (code, message) == (3, "execution reverted")
 
 
+def test_a_number_from_before_a_reset_is_no_block_of_this_chain(extension: Extension, sender: str) -> None:
+    beyond = hex(int(extension.head, 16) + 1_000_000)  # its block tracker never goes back
+    assert extension.ask("eth_getBlockByNumber", beyond, False) is None
+    for read in (("eth_getBalance", sender), ("eth_getTransactionCount", sender), ("eth_getCode", MULTICALL)):
+        assert extension.refusal(*read, beyond) == (-32000, "header not found")
+
+
 def test_fees_are_asked_for_in_every_way_that_its_versions_know(extension: Extension) -> None:
     block = extension.ask("eth_getBlockByNumber", extension.head, False)
     price = int(extension.ask("eth_gasPrice"), 16)
