@@ -79,8 +79,9 @@ class DevApplication(ChainApplication):
     async def mine(self, *, even_empty: bool = True) -> int:
         """Make one block of what waits and commit it; returns the number of its transactions.
 
-        Without `even_empty` a block that would have none is not made.
+        Without `even_empty` a block that would have none is not made. Raises UnusableTime.
         """
+        self.clock.check_next(self.head_time_s)
         with trio.CancelScope(
             shield=True
         ):  # a block that is built and not committed must not be offered again

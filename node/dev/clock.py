@@ -16,6 +16,9 @@ from chain.errors import CallerError
 MAX_TIME_S: Final = 1 << 52
 """Milliseconds of a block time fit 63 bits; beyond the 48 bits that contracts use for times."""
 
+MAX_INTERVAL_S: Final = 1 << 40
+"""Between two blocks: so far below MAX_TIME_S that a time just below it can be read and refused."""
+
 
 class UnusableTime(CallerError):
     """A block cannot have that time."""
@@ -45,6 +48,10 @@ class DevClock:
     def wall_ms(self) -> int:
         """The time without the offset."""
         return self._wall_time_ms()
+
+    def check_next(self, parent_s: int) -> None:
+        """Raises UnusableTime if the next block would come after all times."""
+        self._check(self.next_block_s(parent_s))
 
     def next_block_s(self, parent_s: int) -> int:
         """The time of a block made now on one of time `parent_s`."""
@@ -83,7 +90,14 @@ class DevClock:
         self._next_s = time_s
 
     def set_interval(self, seconds: int | None) -> bool:
-        """Let each block be so much later than the one before; returns whether there was such a wish before."""
+        """Let each block be so much later than the one before; returns whether there was such a wish before.
+
+        Raises UnusableTime.
+        """
+        if seconds is not None and not 1 <= seconds <= MAX_INTERVAL_S:
+            raise UnusableTime(
+                f"an interval of {seconds} s between blocks: 1 to {MAX_INTERVAL_S} are possible"
+            )
         had_one = self._interval_s is not None
         self._interval_s = seconds
         return had_one

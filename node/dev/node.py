@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
+import structlog
 import trio
 
 from chain.errors import CallerError
@@ -22,7 +23,7 @@ from chain.transaction import RecoveredTransaction, assemble_transaction, sign_t
 from chain.types import Address, Hash32
 from node.chain_start import ChainFile, start_over
 from node.dev.application import BlockWishes, DevApplication
-from node.dev.clock import ClockState
+from node.dev.clock import ClockState, UnusableTime
 from node.dev.pool import DevPool
 from rpc.backend import Json
 from rpc.dev_backend import AccountChange, Draft
@@ -46,6 +47,8 @@ _OFFSET_BYTES: Final = 9
 _GRANTED_KEY: Final = b"dev/granted-wei"
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 class UnknownAccount(CallerError):
@@ -116,8 +119,13 @@ class DevNode:
             interval_ms = self._interval_ms
             with trio.move_on_after(float("inf") if interval_ms is None else interval_ms / 1000) as wait:
                 await changed.wait()
-            if wait.cancelled_caught:
+            if not wait.cancelled_caught:
+                continue
+            try:
                 await self.mine(1)
+            except UnusableTime as error:
+                log.warning("interval_mining_ended", reason=str(error))
+                self._interval_ms = None
 
     async def mine_waiting(self) -> None:
         """Make blocks until nothing that waits can run; what does not fit the nonces or fees goes on waiting."""

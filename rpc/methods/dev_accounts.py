@@ -162,7 +162,11 @@ class AccountMethods:
         request = replace(sent.request, caller=sender)
         kind = _type_of(request, sent.type)
         tip, fee_cap = _fees(request, kind, self._chain.next_base_fee())
-        gas = request.gas if request.gas is not None else await self._estimate(request)
+        gas = request.gas
+        if gas is None:
+            names_fees = request.max_fee_per_gas is not None or request.max_priority_fee_per_gas is not None
+            priced = replace(request, max_fee_per_gas=fee_cap, max_priority_fee_per_gas=tip)
+            gas = await self._estimate(priced if names_fees else request)
         return lambda nonce: UnsignedTransaction(
             type=kind,
             chain_id=self._chain.chain_id,

@@ -19,6 +19,7 @@ from chain.types import parse_address
 from consensus.certificates import verify_commit
 from genesis import GenesisValidator, dev_genesis, dump_genesis, testnet_genesis
 from node.chain_start import open_dev_store, open_store, read_chain
+from node.dev.clock import MAX_TIME_S
 from node.errors import ConfigError, HomeError
 from state.dev_store import DEV_MARK
 from tests.node.chain_fixture import GENESIS_TIME, OPERATOR, VALIDATOR
@@ -133,6 +134,26 @@ async def test_time_cannot_go_back_or_out_of_range(tmp_path: Path) -> None:
         assert "out of range" in (await dev.error("evm_increaseTime", 2**200))[1]
         assert "lower than or equal" in (await dev.error("evm_mine", now))[1]
         assert await dev.height() == 1
+
+
+async def test_the_end_of_time_is_no_end_of_the_node(tmp_path: Path) -> None:
+    async with open_dev(tmp_path) as dev:
+        await dev.call("evm_setNextBlockTimestamp", MAX_TIME_S)
+        await dev.call("evm_mine")
+        assert await dev.time() == MAX_TIME_S
+        for method, params in (
+            ("evm_mine", ()),
+            ("hardhat_mine", ("0x5",)),
+            ("eth_sendTransaction", ({"from": FIRST, "to": STRANGER},)),
+        ):
+            assert "out of range" in (await dev.error(method, *params))[1]
+        await dev.call("anvil_setIntervalMining", 1)
+        await dev.call("evm_setIntervalMining", 1)
+        with trio.fail_after(5):
+            while dev.node.interval_ms is not None:
+                await trio.sleep(0.01)
+        await dev.call("hardhat_reset")
+        await dev.pay()
 
 
 async def test_blocks_may_have_an_interval_of_their_own(tmp_path: Path) -> None:
