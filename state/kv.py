@@ -10,11 +10,12 @@ References: LevelDB 1.22 doc/index.md and doc/impl.md; plyvel 1.5.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 from weakref import WeakSet
@@ -35,6 +36,9 @@ MAX_OPEN_FILES: Final = (
 TABLE_FILE_BYTES: Final = 8 * 2**20
 BLOOM_BITS: Final = 10  # about 1 % false positives for reads of absent keys (LevelDB doc/index.md)
 CLOSE_WAIT_MS: Final = 60_000  # a call can wait for a compaction; no call waits a minute
+
+_Identity: TypeAlias = tuple[int, int]
+"""Inode and time of the last change: tells a file from a later one with its name."""
 
 _TABLE_MAGIC: Final = 0xDB4775248B80FB57.to_bytes(8, "little")  # the last 8 bytes of every table file
 
@@ -283,26 +287,33 @@ class LevelStore(_LevelReader):
         self._source.close()
 
 
-def _files(path: Path) -> frozenset[str]:
-    return frozenset(entry.name for entry in path.iterdir()) if path.is_dir() else frozenset()
+def _files(path: Path) -> dict[str, _Identity]:
+    return {entry.name: _identity(entry.stat()) for entry in path.iterdir()} if path.is_dir() else {}
+
+
+def _identity(status: os.stat_result) -> _Identity:
+    return status.st_ino, status.st_mtime_ns
 
 
 def _belongs_to_leveldb(name: str) -> bool:
     return name.startswith("MANIFEST-") or name.endswith((".ldb", ".sst", ".log"))
 
 
-def _check_tables(path: Path, before: frozenset[str]) -> None:
+def _check_tables(path: Path, before: Mapping[str, _Identity]) -> None:
     """Look at the last bytes of every table, which LevelDB itself would only read when it first needs the
     file.
 
     Opening deletes tables that are not part of the database, such as one whose writing was interrupted, so a
-    table that was there before and is there still is a complete one. Raises DatabaseDamaged.
+    table that was there before and is there still is a complete one. The compaction that begins at once may write
+    another file under the same name, though: its number was never used. Raises DatabaseDamaged.
     """
-    for name in sorted(before):
+    for name, identity in sorted(before.items()):
         if not name.endswith((".ldb", ".sst")):
             continue
         try:
             with (path / name).open("rb") as table:
+                if _identity(os.fstat(table.fileno())) != identity:
+                    continue
                 size = table.seek(0, 2)
                 table.seek(max(0, size - len(_TABLE_MAGIC)))
                 magic = table.read()

@@ -3,11 +3,15 @@
 Owns the fingerprints, the sections on disk, the open section in memory, and the search over both. Never answers a
 query alone: a block that it names may hold no match, one that it does not name holds none.
 
-A term is an address, or a topic and its position. Its fingerprint is six bytes of the term's hash, another six for each
-position. Each block that holds a term makes one entry: fingerprint and number of the block. Entries gather in memory,
-in 256 buckets by the first byte of the fingerprint; when the section is full they become 256 rows, one for each bucket,
-in the same batch as the block that filled it. So a block costs a commit neither rows nor reads of its own, whatever its
-logs are, and a query reads one row per section and term.
+A term is an address, or a topic and its position. Its fingerprint is a CRC-32, which starts from the position. Each
+block that holds a term makes one entry: fingerprint and number of the block. Entries gather in memory, in 256 buckets
+by the last byte of the fingerprint; when the section is full they become 256 rows, one for each bucket, in the same
+batch as the block that filled it. So a block costs a commit neither rows nor reads of its own, whatever its logs are,
+and a query reads one row per section and term.
+
+Two terms of one fingerprint cost a query time and nothing else: it reads a block in vain, by chance one in 60 million
+blocks of 70 terms. They can be made on purpose, but whoever wants to waste the time of a query need not: emitting the
+very topics does the same. A cryptographic hash would double what the index adds to a commit.
 
 The index is a function of the stored receipts: the open section is made from them at opening, and so is the whole index
 of a database that has none yet, step by step (`catch_up`). META_LOG_INDEX says how far the sections reach.
@@ -21,21 +25,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
+from zlib import crc32
 
 from chain.errors import InvariantViolation
-from chain.keccak import keccak256
-from chain.receipt import Receipt
+from chain.receipt import MAX_TOPICS, Receipt
 from chain.types import Address, Hash32
 from state.block_codec import decode_logs
 from state.columns import META_LOG_INDEX, Column
 from state.kv import DatabaseDamaged, KeyValueStore, WriteBatch
 from state.log_terms import ADDRESS_POSITION, LogTerms
 
-# Half a megabyte. Filling one takes 33 blocks of 1,000 token transfers each; with 256 entries a row stays below the
-# 4 kB that LevelDB reads at least, and a search over a million such blocks reads 30,000 rows per term.
-SECTION_ENTRIES: Final = 65_536
+# 0.7 MB. Filling one takes 65 blocks of 1,000 token transfers each; with 512 entries a row stays below the 4 kB that
+# LevelDB reads at least, and a search over a million such blocks reads 15,000 rows per term.
+SECTION_ENTRIES: Final = 131_072
 # A quiet chain: bounds what opening reads again, and fits the two bytes of a number in an entry.
 SECTION_BLOCKS: Final = 4_096
 # Bounds of one step of `catch_up`, about 20 ms: it shares the interpreter with consensus.
@@ -43,10 +46,7 @@ STEP_BLOCKS: Final = 512
 STEP_ENTRIES: Final = 16_384
 
 BUCKETS: Final = 256
-FINGERPRINT_BYTES: Final = 6
-ENTRY_BYTES: Final = 7  # what the bucket does not say of the fingerprint (5), and the number modulo 2**16 (2)
-CACHED_DIGESTS: Final = 16_384
-"""Terms whose hash is remembered (about 3 MB): tokens and their holders log again and again."""
+ENTRY_BYTES: Final = 5  # what the bucket does not say of the fingerprint (3), and the number modulo 2**16 (2)
 
 _COLUMN: Final = Column.LOG_SECTION.value
 _META_KEY: Final = Column.META.value + META_LOG_INDEX
@@ -55,31 +55,19 @@ _ANY_POSITION: Final = ADDRESS_POSITION
 _ANY_TERM: Final = b""
 
 
-@lru_cache(maxsize=CACHED_DIGESTS)
-def _digest(term: bytes) -> bytes:
-    return keccak256(term)
-
-
-def _fingerprint(position: int, term: bytes) -> bytes:
-    start = position * FINGERPRINT_BYTES
-    return _digest(term)[start : start + FINGERPRINT_BYTES]
-
-
-def fingerprints(logs: Iterable[tuple[bytes, Sequence[bytes]]]) -> list[bytes]:
-    """The fingerprints of the terms of (address, topics) pairs, each once."""
-    seen: tuple[set[bytes], ...] = (set(), set(), set(), set(), set())
-    addresses = seen[ADDRESS_POSITION]
+def fingerprints(logs: Iterable[tuple[bytes, Sequence[bytes]]]) -> list[int]:
+    """The fingerprints of the terms of (address, topics) pairs, each term once."""
+    addresses: set[bytes] = set()
+    positions: tuple[set[bytes], ...] = tuple(set() for _ in range(MAX_TOPICS))
     for address, topics in logs:
         addresses.add(address)
-        for position, topic in enumerate(topics, 1):
-            seen[position].add(topic)
+        for terms, topic in zip(positions, topics, strict=False):
+            terms.add(topic)
     if not addresses:
         return []
-    found = [_fingerprint(_ANY_POSITION, _ANY_TERM)]
-    for position, terms in enumerate(seen):
-        start = position * FINGERPRINT_BYTES
-        end = start + FINGERPRINT_BYTES
-        found += [_digest(term)[start:end] for term in terms]
+    found = [crc32(_ANY_TERM, _ANY_POSITION)]
+    for position, seen in enumerate((addresses, *positions), ADDRESS_POSITION):
+        found += [crc32(term, position) for term in seen]
     return found
 
 
@@ -96,12 +84,12 @@ class _OpenSection:
     entries: int = 0
     buckets: list[bytearray] = field(default_factory=lambda: [bytearray() for _ in range(BUCKETS)])
 
-    def add(self, found: Sequence[bytes]) -> None:
+    def add(self, found: Sequence[int]) -> None:
         """Add the fingerprints of block `next_number`."""
-        number = (self.next_number & 0xFFFF).to_bytes(2, "big")
+        number = self.next_number & 0xFFFF
         buckets = self.buckets
         for fingerprint in found:
-            buckets[fingerprint[0]] += fingerprint[1:] + number
+            buckets[fingerprint & 0xFF] += (fingerprint >> 8 << 16 | number).to_bytes(ENTRY_BYTES, "big")
         self.entries += len(found)
         self.next_number += 1
 
@@ -130,7 +118,7 @@ class Indexed:
 
     rows: WriteBatch
     number: int
-    found: Sequence[bytes]
+    found: Sequence[int]
 
 
 class LogIndex:
@@ -266,7 +254,7 @@ class LogIndex:
         raise DatabaseDamaged(f"rows of the log index are missing between blocks {first} and {last}")
 
 
-def _filled(section: _OpenSection, found: Sequence[bytes]) -> WriteBatch:
+def _filled(section: _OpenSection, found: Sequence[int]) -> WriteBatch:
     """The rows of the section with one more block, if that fills it; otherwise none."""
     if section.has_room(len(found)):
         return {}
@@ -278,7 +266,7 @@ def _filled(section: _OpenSection, found: Sequence[bytes]) -> WriteBatch:
 @dataclass(frozen=True, slots=True)
 class _Search:
     """A query in the language of the index. `groups` holds for each position alternatives: which of `buckets` to look
-    into, and what follows the first byte of the fingerprint. Groups with few alternatives come first."""
+    into, and how an entry of the term begins there. Groups with few alternatives come first."""
 
     buckets: tuple[int, ...]
     groups: tuple[tuple[tuple[int, bytes], ...], ...]
@@ -287,15 +275,15 @@ class _Search:
     def of(terms: LogTerms) -> _Search:
         """The search for `terms`; for any log if they ask for nothing."""
         wanted = terms.groups() or [(_ANY_POSITION, (_ANY_TERM,))]
-        groups = [
-            [_fingerprint(position, term) for term in alternatives] for position, alternatives in wanted
-        ]
-        buckets = tuple(sorted({fingerprint[0] for group in groups for fingerprint in group}))
+        groups = [[crc32(term, position) for term in alternatives] for position, alternatives in wanted]
+        buckets = tuple(sorted({fingerprint & 0xFF for group in groups for fingerprint in group}))
         slot = {bucket: at for at, bucket in enumerate(buckets)}
         return _Search(
             buckets,
             tuple(
-                tuple((slot[fingerprint[0]], fingerprint[1:]) for fingerprint in group)
+                tuple(
+                    (slot[fingerprint & 0xFF], (fingerprint >> 8).to_bytes(3, "big")) for fingerprint in group
+                )
                 for group in sorted(groups, key=len)
             ),
         )
@@ -303,23 +291,24 @@ class _Search:
     def numbers(self, rows: Sequence[bytes], top: int) -> list[int]:
         """The blocks of one section that have a term of each group, ascending. All are at most 2**16 below `top`."""
         for group in self.groups:
-            if not any(rest in rows[at] for at, rest in group):
+            if not any(start in rows[at] for at, start in group):
                 return []
         found: set[int] = set()
         for index, group in enumerate(self.groups):
-            here = {number for at, rest in group for number in _entries(rows[at], rest, top)}
+            here = {number for at, start in group for number in _entries(rows[at], start, top)}
             found = found & here if index else here
             if not found:
                 break
         return sorted(found)
 
 
-def _entries(row: bytes, rest: bytes, top: int) -> Iterator[int]:
-    at = row.find(rest)
+def _entries(row: bytes, start: bytes, top: int) -> Iterator[int]:
+    """The numbers in the entries that begin with `start`."""
+    at = row.find(start)
     while at >= 0:
         if at % ENTRY_BYTES:
-            at = row.find(rest, at + 1)
+            at = row.find(start, at + 1)
             continue
-        number = row[at + 5] << 8 | row[at + 6]
+        number = row[at + 3] << 8 | row[at + 4]
         yield top - ((top - number) & 0xFFFF)
-        at = row.find(rest, at + ENTRY_BYTES)
+        at = row.find(start, at + ENTRY_BYTES)

@@ -45,9 +45,9 @@ async def test_the_index_is_completed_beside_commits(old_store: ChainStore) -> N
     with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(complete_log_index, old_store)
-            while old_store.logs_indexed_to < 10:
+            for _ in range(10):
                 commit_log(old_store)
-                await trio.sleep(0)
+                await trio.sleep(0.001)
 
     head = old_store.head.number
     assert old_store.logs_indexed_to == head + 1

@@ -18,6 +18,8 @@ from state.kv import (
     LevelStore,
     MemoryStore,
     WriteBatch,
+    _check_tables,
+    _files,
     prefix_end,
 )
 
@@ -283,6 +285,18 @@ def test_a_cut_off_file_is_damage(tmp_path: Path, pattern: str, kept: int) -> No
     victim.write_bytes(content[:kept])
     with pytest.raises(DatabaseDamaged):
         LevelStore(path)
+
+
+def test_a_table_that_a_compaction_begins_to_write_is_no_damage(tmp_path: Path) -> None:
+    path = filled(tmp_path / "db")
+    table = only(path, "*.ldb")
+    left_over = _files(path)
+    content = table.read_bytes()
+    table.unlink()
+    table.write_bytes(content[:100])
+    _check_tables(path, left_over)
+    with pytest.raises(DatabaseDamaged):
+        _check_tables(path, _files(path))
 
 
 @pytest.mark.parametrize("pattern", ["CURRENT", "MANIFEST-*", "*.log"])

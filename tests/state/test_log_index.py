@@ -284,7 +284,7 @@ def test_a_check_that_raises_ends_the_search() -> None:
 
 def test_a_block_with_more_terms_than_a_section_holds_is_one_section() -> None:
     index = LogIndex(rows := MemoryStore())
-    flood = [receipt(*[log(2, 4 * n, 4 * n + 1, 4 * n + 2, 4 * n + 3) for n in range(20_000)])]
+    flood = [receipt(*[log(2, 4 * n, 4 * n + 1, 4 * n + 2, 4 * n + 3) for n in range(35_000)])]
     for number, receipts in enumerate(([receipt(log(3))], flood, [receipt(log(3))])):
         indexed = index.block(number, receipts)
         assert indexed is not None
