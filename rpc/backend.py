@@ -246,8 +246,8 @@ class NodeBackend(Protocol):
         ...
 
     def validators(self, number: int | None = None) -> Sequence[Mapping[str, Json]] | None:
-        """node_validators: a set in its order (address, public key, power, …): the one that decided block `number`, None
-        when there is none, or the active one. *any thread*"""
+        """node_validators: a set in its order (address, public key, power, …): the active one, or the one that decided
+        block `number`, None when nobody did. *any thread*"""
         ...
 
     def finality_certificate(self, number: int) -> Mapping[str, Json] | None:

@@ -9,6 +9,7 @@ Specification: the defaults follow go-ethereum's where it has the same limit (`r
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 LOCAL_HOSTS = ("localhost",)
 """Host names that the listener answers to by default; IP literals are always answered."""
@@ -93,8 +94,13 @@ class RpcConfig:
     `cors_origins`: exact origins (`https://app.example`), or `("*",)` for every page; empty turns CORS off.
     `allowed_hosts`: host names (lower case, without port) accepted in the Host header next to IP
     literals, or `("*",)` for any; the guard stops DNS rebinding from a web page.
+    `namespaces`: what is answered there, as `("eth", "net")`, or `("*",)` for everything that is public.
+    `listens_on_tcp` and `ipc_path`: which listeners there are; the unix socket answers everything, admin_ too.
     """
 
+    listens_on_tcp: bool = True
+    ipc_path: Path | None = None
+    namespaces: tuple[str, ...] = ("*",)
     host: str = "127.0.0.1"
     port: int = 8545
     cors_origins: tuple[str, ...] = ()

@@ -99,6 +99,18 @@ class Dispatcher:
         self._max_response_bytes = max_response_bytes
         self._handler_timeout_s = handler_timeout_s
 
+    def with_methods(self, methods: Mapping[str, Method]) -> Dispatcher:
+        """One with other methods that shares all limits with this one."""
+        return Dispatcher(
+            methods,
+            self._pool,
+            self._heavy,
+            self._reply_budget,
+            max_batch_calls=self._max_batch_calls,
+            max_response_bytes=self._max_response_bytes,
+            handler_timeout_s=self._handler_timeout_s,
+        )
+
     async def handle(self, body: bytes, session: Session | None = None) -> bytes | None:
         """The reply to a request or batch as JSON; None when there is nothing to answer.
 

@@ -9,6 +9,8 @@ in flight `drain_timeout_s` to finish; only then it ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Final, Protocol
 
 import structlog
@@ -16,6 +18,7 @@ import trio
 
 from chain.errors import EnvironmentFault
 from rpc.access import AccessRules
+from rpc.admin_backend import AdminBackend
 from rpc.backend import ChainBackend, EventSource, NodeBackend, PoolBackend
 from rpc.byte_budget import ByteBudget
 from rpc.config import RpcConfig
@@ -25,6 +28,7 @@ from rpc.events import EventHub
 from rpc.heavy import HeavyCalls
 from rpc.http_connection import HttpConnection, HttpService
 from rpc.http_reply import plain_reply
+from rpc.ipc import IpcFailed, IpcServer, IpcService, open_ipc
 from rpc.methods.table import method_table
 from rpc.pages import pages
 from rpc.services import Services
@@ -60,27 +64,59 @@ async def serve_rpc(
     node: NodeBackend,
     *,
     dev: DevBackend | None = None,
+    admin: AdminBackend | None = None,
     events: EventSource | None = None,
     task_status: ReportsPort = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; `task_status.started` gets the port.
+    """Serve until cancelled; `task_status.started` gets the port, 0 without TCP.
 
     `dev` adds the methods of a development chain. `events` tells what is new; without it the chain does not grow.
+    `admin` is for the unix socket, if there is to be one. When that cannot be made, the node works without it.
 
     Raises:
         ListenFailed: the address is in use or not of this machine.
+        UnknownNamespace: one of those that TCP should answer does not exist.
         InvariantViolation: a method found a bug; in an exception group.
     """
     services = Services.of(chain, pool, node, config.calls, dev)
     service = _http_service(config, services)
     hub = EventHub(chain, events, service.websockets.subscriptions, services.filters)
+    listeners = await _open_tcp(config) if config.listens_on_tcp else []
     try:
-        listeners = await trio.open_tcp_listeners(config.port, host=config.host, backlog=ACCEPT_QUEUE)
+        ipc = await _open_ipc(config.ipc_path, service, replace(services, admin=admin))
+        await _Listener(service, listeners, hub, ipc).run(task_status)
+    finally:
+        for listener in listeners:
+            listener.socket.close()
+
+
+async def _open_tcp(config: RpcConfig) -> Sequence[trio.SocketListener]:
+    try:
+        return await trio.open_tcp_listeners(config.port, host=config.host, backlog=ACCEPT_QUEUE)
     except OSError as error:
         raise ListenFailed(
             f"cannot listen for RPC on {config.host}:{config.port}: {error.strerror or error}"
         ) from error
-    await _Listener(service, listeners, hub).run(task_status)
+
+
+async def _open_ipc(path: Path | None, service: HttpService, services: Services) -> IpcServer | None:
+    """The unix socket, with all methods and what it shares with the TCP listener."""
+    if path is None:
+        return None
+    try:
+        listener = await open_ipc(path)
+    except IpcFailed as error:
+        _log.error("ipc_unavailable", reason=str(error))
+        return None
+    shared = service.websockets
+    dispatcher = service.dispatcher.with_methods(method_table(services))
+    return IpcServer(
+        path,
+        listener,
+        IpcService(
+            shared.limits, dispatcher, shared.subscriptions, shared.bodies, shared.replies, shared.backlog
+        ),
+    )
 
 
 def _http_service(config: RpcConfig, services: Services) -> HttpService:
@@ -88,7 +124,7 @@ def _http_service(config: RpcConfig, services: Services) -> HttpService:
     calls, http, websocket = config.calls, config.http, config.websocket
     bodies, replies = ByteBudget(http.max_buffered_body_bytes), ByteBudget(http.max_buffered_reply_bytes)
     dispatcher = Dispatcher(
-        method_table(services),
+        method_table(services, config.namespaces),
         services.pool,
         HeavyCalls(calls.worker_threads, calls.max_waiting_heavy_calls, calls.call_timeout_s),
         replies,
@@ -114,9 +150,16 @@ def _http_service(config: RpcConfig, services: Services) -> HttpService:
 class _Listener:
     """The connections of one service."""
 
-    def __init__(self, service: HttpService, listeners: Sequence[trio.SocketListener], hub: EventHub) -> None:
+    def __init__(
+        self,
+        service: HttpService,
+        listeners: Sequence[trio.SocketListener],
+        hub: EventHub,
+        ipc: IpcServer | None,
+    ) -> None:
         self._service = service
         self._hub = hub
+        self._ipc = ipc
         self._listeners = listeners
         self._connections: dict[HttpConnection, None] = {}  # the oldest first
         self._turned_away = 0
@@ -125,7 +168,7 @@ class _Listener:
 
     async def run(self, task_status: ReportsPort) -> None:
         """Serve until cancelled, then drain."""
-        address = self._listeners[0].socket.getsockname()
+        port = 0
         async with trio.open_nursery() as outer:
             with self._drain_scope:
                 async with trio.open_nursery() as companions:
@@ -133,14 +176,20 @@ class _Listener:
                     companions.start_soon(self._service.websockets.watch)
                     async with trio.open_nursery() as connections:
                         outer.start_soon(self._accept, connections)
-                        _log.info("rpc_listening", host=address[0], port=address[1])
-                        task_status.started(address[1])
+                        if self._ipc is not None:
+                            connections.start_soon(self._ipc.run)
+                        if self._listeners:
+                            host, port = self._listeners[0].socket.getsockname()[:2]
+                            _log.info("rpc_listening", host=host, port=port)
+                        task_status.started(port)
                         # Out of reach of a cancellation until the connections are drained.
                         await self._stop_requested.wait()
                     companions.cancel_scope.cancel()
 
     async def _accept(self, connections: trio.Nursery) -> None:
         try:
+            if not self._listeners:
+                await trio.sleep_forever()
             await trio.serve_listeners(self._serve, list(self._listeners), handler_nursery=connections)
         finally:
             self._drain()
@@ -152,6 +201,8 @@ class _Listener:
         for connection in tuple(self._connections):
             connection.close_if_idle()
         self._service.websockets.drain()
+        if self._ipc is not None:
+            self._ipc.drain()
 
     async def _serve(self, stream: trio.SocketStream) -> None:
         http_connections = len(self._connections) - len(self._service.websockets)

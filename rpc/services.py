@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rpc.admin_backend import AdminBackend
 from rpc.backend import ChainBackend, NodeBackend, PoolBackend
 from rpc.chain_view import ChainView
 from rpc.config import CallLimits
@@ -30,6 +31,7 @@ class Services:
     filters: FilterTable
     fees: FeeStatistics
     dev: DevBackend | None = None
+    admin: AdminBackend | None = None  # on the operator's own listener only
 
     @classmethod
     def of(

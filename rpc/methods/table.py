@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from chain.errors import InvariantViolation
+from chain.errors import EnvironmentFault, InvariantViolation
 from rpc.method import Method
 from rpc.methods import (
+    admin,
     blocks,
     capabilities,
     debug,
@@ -56,17 +57,45 @@ METHODS_OF: Final[tuple[Callable[[Services], tuple[Method, ...]], ...]] = (
     otterscan_search.methods,
     dev.methods,
     dev_accounts.methods,
+    admin.methods,
 )
 
+EVERY_NAMESPACE: Final = ("*",)
+"""Of the methods that a listener has at all."""
 
-def method_table(services: Services) -> dict[str, Method]:
-    """All methods by name. Raises InvariantViolation when two modules list the same one."""
+
+class UnknownNamespace(EnvironmentFault):
+    """A configured namespace that no method is in."""
+
+
+def method_table(services: Services, namespaces: tuple[str, ...] = EVERY_NAMESPACE) -> dict[str, Method]:
+    """The methods of some namespaces by name; rpc_ is always among them.
+
+    Raises UnknownNamespace, and InvariantViolation when two modules list the same method.
+    """
     table: dict[str, Method] = {}
     for methods in METHODS_OF:
         for method in methods(services):
             if method.name in table:
                 raise InvariantViolation(f"{method.name} is listed twice")
             table[method.name] = method
+    table = _only(table, namespaces)
     for method in discover.methods(table, services.chain.client_version):
         table[method.name] = method
     return table
+
+
+def _only(table: dict[str, Method], namespaces: tuple[str, ...]) -> dict[str, Method]:
+    if EVERY_NAMESPACE[0] in namespaces:
+        return table
+    known = {_namespace(name) for name in table} | {_namespace(discover.MODULES)}
+    for namespace in namespaces:
+        if namespace not in known:
+            raise UnknownNamespace(
+                f"rpc.namespaces: there is no namespace {namespace} on TCP; there are {', '.join(sorted(known))}"
+            )
+    return {name: method for name, method in table.items() if _namespace(name) in namespaces}
+
+
+def _namespace(method_name: str) -> str:
+    return method_name.partition("_")[0]
