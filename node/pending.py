@@ -62,7 +62,10 @@ class _Shown:
 
 
 class PendingBlocks:
-    """One event loop owns it. `environment` is that of a block built now; see ChainApplication.pending_environment."""
+    """One event loop owns it. It listens to the pool (rpc.backend.EventListener).
+
+    environment: that of a block built now; see ChainApplication.pending_environment.
+    """
 
     def __init__(
         self,
@@ -83,6 +86,19 @@ class PendingBlocks:
         self._thread = trio.CapacityLimiter(1)
         self._making = trio.Lock()
         self._shown: _Shown | None = None
+        pool.events.listen(self)
+
+    @property
+    def wants_transactions(self) -> bool:
+        """The version of the pool says enough."""
+        return False
+
+    def head_changed(self) -> None:
+        """Lets go of the block on the old head: it holds a snapshot of the store, and nobody may ask for long."""
+        self._shown = None
+
+    def transactions_accepted(self, accepted: Sequence[RecoveredTransaction]) -> None:
+        """Nothing to do: see `wants_transactions`."""
 
     async def current(self) -> PendingBlock:
         """The pending block on the head; all who ask at the same time wait for the same one."""

@@ -123,6 +123,16 @@ async def test_a_new_head_shows_at_once(chain: HandDrivenChain) -> None:
     assert after.block.header.parent_hash == chain.store.head.hash
 
 
+async def test_the_old_state_is_let_go_when_the_head_moves(chain: HandDrivenChain) -> None:
+    """It holds a snapshot of the store, which would keep old rows for as long as nobody asks again."""
+    blocks = pending_blocks(chain)
+    await blocks.current()
+    assert blocks._shown is not None
+
+    await chain.decide()
+    assert blocks._shown is None
+
+
 async def test_a_transaction_that_takes_too_long_is_left_out(chain: HandDrivenChain) -> None:
     await submit(chain, transfer(0, 0, to=None, data=INIT_OF_LOOP, gas=200_000))
     await chain.decide()
