@@ -26,6 +26,7 @@ class AccountChange:
     """New values of an account; None leaves what is there."""
 
     balance: int | None = None
+    added_balance: int = 0
     nonce: int | None = None
     code: bytes | None = None
 
@@ -55,10 +56,13 @@ class DevBackend(Protocol):
         """Take transactions of every account without a signature."""
         ...
 
-    async def send(self, sender: Address, draft: Draft, nonce: int | None) -> Hash32:
-        """Sign with the sender's key, or none if impersonated, and submit; mined on return when automining.
+    async def send(
+        self, sender: Address, draft: Draft, nonce: int | None, *, unsigned: bool = False
+    ) -> Hash32:
+        """Sign with the sender's key, or not at all if impersonated, and submit; mined on return when automining.
 
-        `nonce` None takes the next one, also when many are sent at once. Raises the pool's reason against it."""
+        `nonce` None takes the next one, also when many are sent at once. `unsigned` believes any sender, this time.
+        Raises the pool's reason against it."""
         ...
 
     # --- blocks -------------------------------------------------------------------------------------------
@@ -151,6 +155,10 @@ class DevBackend(Protocol):
 
     def instance(self) -> Hash32:
         """A name of this run of the chain; another one after a reset or a restart."""
+        ...
+
+    def tell_blocks(self, enabled: bool) -> None:
+        """Whether the log names each block with transactions."""
         ...
 
     def status(self) -> Mapping[str, Json]:

@@ -18,6 +18,7 @@ from chain.errors import CallerError
 from chain.types import Hash32
 from consensus.signer import KeyFile
 from genesis import dev_accounts
+from node.admin import NodeAdmin, stop_process
 from node.chain_start import open_dev_store, read_chain
 from node.clock import wall_time_ms
 from node.config import MempoolSettings, NodeConfig
@@ -126,7 +127,16 @@ async def serve_dev_node(
             if rpc is not None:
                 patient = replace(rpc, http=replace(rpc.http, handler_timeout_s=REQUEST_TIMEOUT_S))
                 port = await nursery.start(
-                    partial(serve_rpc, patient, backend, backend, backend, dev=node, events=pool.events)
+                    partial(
+                        serve_rpc,
+                        patient,
+                        backend,
+                        backend,
+                        backend,
+                        dev=node,
+                        admin=NodeAdmin(home, backend, None, stop_process),
+                        events=pool.events,
+                    )
                 )
             nursery.start_soon(trio.to_thread.run_sync, load_trusted_setup)
             log.info("node_started", chain_id=constants.chain_id, height=store.head.number, rpc_port=port)

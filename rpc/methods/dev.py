@@ -47,6 +47,7 @@ def _evm_methods(handlers: DevMethods) -> tuple[Method, ...]:
         Method("evm_setAutomine", handlers.set_automine, (BOOLEAN,)),
         Method("evm_setIntervalMining", handlers.set_interval_ms, (INTERVAL_MS,)),
         Method("evm_setBlockGasLimit", handlers.set_block_gas_limit, (NUMBER,)),
+        Method("evm_setAccountNonce", _answering(handlers.set_nonce, None), (ADDRESS, NUMBER)),
         Method("evm_snapshot", handlers.snapshot),
         Method("evm_revert", handlers.revert, (NUMBER,)),
     )
@@ -64,6 +65,7 @@ def _shared_methods(handlers: DevMethods) -> tuple[Method, ...]:
         ("setPrevRandao", handlers.set_prev_randao, (HASH,)),
         ("impersonateAccount", handlers.impersonate, (ADDRESS,)),
         ("reset", handlers.reset, (NO_FORK,)),
+        ("setLoggingEnabled", handlers.tell_blocks, (BOOLEAN,)),
     )
     return tuple(
         [
@@ -89,6 +91,7 @@ def _own_methods(handlers: DevMethods) -> tuple[Method, ...]:
         Method("hardhat_metadata", handlers.hardhat_metadata),
         Method("anvil_metadata", handlers.anvil_metadata),
         Method("anvil_nodeInfo", handlers.node_info),
+        Method("anvil_addBalance", _answering(handlers.add_balance, None), (ADDRESS, NUMBER)),
         Method("anvil_autoImpersonateAccount", handlers.impersonate_all, (BOOLEAN,)),
         Method("anvil_increaseTime", handlers.increase_time, (NUMBER,)),
         Method("anvil_setTime", handlers.set_time, (NUMBER,)),
@@ -219,6 +222,10 @@ class DevMethods:
         """In wei."""
         await self._dev.change_account(address, AccountChange(balance=balance))
 
+    async def add_balance(self, address: Address, added: int) -> None:
+        """In wei."""
+        await self._dev.change_account(address, AccountChange(added_balance=added))
+
     async def set_nonce(self, address: Address, nonce: int) -> None:
         """Higher or lower than it was."""
         await self._dev.change_account(address, AccountChange(nonce=nonce))
@@ -267,6 +274,10 @@ class DevMethods:
     async def reset(self, _options: None) -> None:
         """To the genesis block."""
         await self._dev.reset()
+
+    async def tell_blocks(self, enabled: bool) -> None:
+        """Whether the node's log names each block with transactions."""
+        self._dev.tell_blocks(enabled)
 
     def refuse_fork(self, _url: object) -> None:
         """anvil_setRpcUrl is about the chain that was forked."""

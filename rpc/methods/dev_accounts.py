@@ -84,6 +84,7 @@ def methods(services: Services) -> tuple[Method, ...]:
         Method("personal_listAccounts", handlers.accounts),
         Method("personal_unlockAccount", handlers.unlock, (ADDRESS, PASSWORD, PASSWORD)),
         Method("eth_sendTransaction", handlers.send_transaction, (SEND,)),
+        Method("eth_sendUnsignedTransaction", handlers.send_unsigned_transaction, (SEND,)),
         Method("eth_signTransaction", handlers.sign_transaction, (SEND,)),
         Method("eth_sign", handlers.sign, (ADDRESS, BYTES)),
         Method("personal_sign", handlers.personal_sign, (BYTES, ADDRESS, PASSWORD)),
@@ -124,11 +125,17 @@ class AccountMethods:
 
     def send_transaction(self, sent: SendRequest) -> OnLoop:
         """eth_sendTransaction: filled in, signed or believed, submitted; its hash."""
+        return self._send(sent, unsigned=False)
 
+    def send_unsigned_transaction(self, sent: SendRequest) -> OnLoop:
+        """eth_sendUnsignedTransaction, anvil's: the same for any sender, without impersonating it first."""
+        return self._send(sent, unsigned=True)
+
+    def _send(self, sent: SendRequest, *, unsigned: bool) -> OnLoop:
         async def job() -> str:
             sender = self._sender(sent)
             draft = await self._draft(sent, sender)
-            return text(await self._dev.send(sender, draft, sent.request.nonce))
+            return text(await self._dev.send(sender, draft, sent.request.nonce, unsigned=unsigned))
 
         return OnLoop(job)
 

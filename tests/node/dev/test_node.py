@@ -274,6 +274,17 @@ async def test_an_impersonated_contract_sends_and_the_block_still_reads_after_a_
         assert trace["from"] == STRANGER
 
 
+async def test_an_unsigned_transaction_needs_no_impersonation(tmp_path: Path) -> None:
+    async with open_dev(tmp_path) as dev:
+        await dev.call("anvil_addBalance", STRANGER, hex(AUR))
+        await dev.call("anvil_addBalance", STRANGER, hex(AUR))
+        assert await dev.number("eth_getBalance", STRANGER) == 2 * AUR
+        fields = {"from": STRANGER, "to": SECOND, "value": "0x7"}
+        sent = await dev.call("eth_sendUnsignedTransaction", fields)
+        assert (await dev.call("eth_getTransactionReceipt", sent))["from"] == STRANGER
+        assert (await dev.error("eth_sendTransaction", fields))[1] == "unknown account"
+
+
 async def test_nobody_impersonates_by_sending_the_mark(tmp_path: Path) -> None:
     unsigned = UnsignedTransaction(
         TransactionType.DYNAMIC_FEE, 1337, 0, 10**9, 10**11, 21_000, parse_address(STRANGER), 1
