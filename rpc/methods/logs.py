@@ -119,10 +119,10 @@ class _Found:
 def _log_text(found: LocatedLog, block: str) -> str:
     """What rpc.rendering.log_json gives, as finished JSON (hexadecimal needs no escapes): a third of the time, which
     counts for thousands of logs. `block` are the members that its block decides, and the end."""
-    log = found.log
-    topics = ",".join([f'"0x{topic.hex()}"' for topic in log.topics])
+    address, topics, payload, transaction_index, transaction_hash, log_index = found
+    written_topics = ",".join([f'"0x{topic.hex()}"' for topic in topics])
     return (
-        f'{{"address":"0x{log.address.hex()}","topics":[{topics}],"data":"0x{log.data.hex()}",'
-        f'"transactionHash":"0x{found.transaction_hash.hex()}","transactionIndex":"{found.transaction_index:#x}",'
-        f'"logIndex":"{found.log_index:#x}",{block}'
+        f'{{"address":"0x{address.hex()}","topics":[{written_topics}],"data":"0x{payload.hex()}",'
+        f'"transactionHash":"0x{transaction_hash.hex()}","transactionIndex":"{transaction_index:#x}",'
+        f'"logIndex":"{log_index:#x}",{block}'
     )

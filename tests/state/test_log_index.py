@@ -107,7 +107,8 @@ class Chain:
             logs = [(index, log) for index, logs in enumerate(self.blocks[number]) for log in logs]
             for log_index_, (index, one) in enumerate(logs):
                 if wanted.accepts(one.address, one.topics):
-                    found.append((number, LocatedLog(one, index, TRANSACTIONS[index].hash, log_index_)))
+                    where = (index, TRANSACTIONS[index].hash, log_index_)
+                    found.append((number, LocatedLog(one.address, one.topics, one.data, *where)))
         return found
 
     def search(self, wanted: LogTerms, first: int, last: int) -> list[tuple[int, LocatedLog]]:
@@ -380,7 +381,7 @@ def test_logs_of_blocks_in_and_out_of_the_caches_are_the_same() -> None:
     chain.reopen()
     assert chain.store.matching_logs(1, wanted) == cached
     assert cached is not None
-    assert [(found.transaction_index, found.log_index, found.log.data) for found in cached] == [
+    assert [(found.transaction_index, found.log_index, found.data) for found in cached] == [
         (1, 0, b"\x01"),
         (2, 2, b"\x02"),
     ]

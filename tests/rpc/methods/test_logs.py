@@ -101,3 +101,22 @@ async def test_log_queries_are_bounded(serve: Serve, limits: CallLimits, code: i
     wire = await Wire.open(await serve(RpcConfig(port=0, calls=limits)))
 
     assert await wire.error("eth_getLogs", {"fromBlock": "0x0"}) == (code, message)
+
+
+async def test_a_range_may_be_longer_with_an_address_or_topic(serve: Serve) -> None:
+    limits = CallLimits(max_log_blocks=2, max_indexed_log_blocks=5)
+    wire = await Wire.open(await serve(RpcConfig(port=0, calls=limits)))
+
+    selective: list[dict[str, Any]] = [{"address": hexed(EMITTER)}, {"topics": [None, word(1)]}]
+    for wanted in selective:
+        assert await wire.result("eth_getLogs", {"fromBlock": "0x1", **wanted})
+        assert await wire.error("eth_getLogs", {"fromBlock": "0x0", **wanted}) == (
+            -32005,
+            "exceed maximum block range: 5",
+        )
+    unselective: list[dict[str, Any]] = [{"address": []}, {"topics": [None, []]}]
+    for wanted in unselective:
+        assert await wire.error("eth_getLogs", {"fromBlock": "0x1", **wanted}) == (
+            -32005,
+            "exceed maximum block range: 2",
+        )
