@@ -64,8 +64,8 @@ def other(network: LocalNetwork) -> OtherNode:
 def test_a_viem_page_connects_adds_the_network_pays_deploys_signs_and_uses_a_permit(
     flow: Flow, other: OtherNode, keys: list[str], permit_token: dict[str, Any]
 ) -> None:
-    told = flow("viem_flow.mjs", keys=keys[:2], token=permit_token)
-    first, second = (Account.from_key(key).address.lower() for key in keys[:2])
+    told = flow("viem_flow.mjs", keys=keys[4:6], token=permit_token)
+    first, second = (Account.from_key(key).address.lower() for key in keys[4:6])
 
     paid = other.mined(told["payment"]["hash"])
     assert (paid["type"], paid["from"], paid["to"], int(paid["value"], 16)) == (
@@ -86,6 +86,9 @@ def test_a_viem_page_connects_adds_the_network_pays_deploys_signs_and_uses_a_per
     moved = other.receipt(told["transfer"]["hash"])
     assert [log["topics"][0] for log in moved["logs"]] == [TRANSFER_TOPIC]
     assert told["revert"]["revert"] == "ERC20InsufficientBalance"
+
+    watched = [[word.lower() for word in transfer] for transfer in told["watched"]]
+    assert watched == [[first, RECEIVER, "250"], [first, RECEIVER, "3999"]]
 
     message = encode_defunct(text="Grüße from viem")
     assert Account.recover_message(message, signature=told["message"]["signature"]).lower() == first
@@ -109,13 +112,13 @@ def test_a_viem_page_connects_adds_the_network_pays_deploys_signs_and_uses_a_per
         ["chainChanged", "0x1"],
         ["accountsChanged", []],
     ]
-    balance = str(10_000 * 10**18)
+    balance = str(10_000 * 10**18)  # of an account that is no validator's operator: those receive tips
     assert told["read"] == {"viaWallet": [CHAIN_ID, balance], "direct": [CHAIN_ID, balance]}
     assert told["questions"].count("transaction") == 9
 
 
 def test_metamasks_test_dapp_works_unchanged(flow: Flow, other: OtherNode, keys: list[str]) -> None:
-    told = flow("test_dapp_flow.mjs", keys=keys[2:3])
+    told = flow("test_dapp_flow.mjs", keys=keys[8:9])
     account = told["account"]
     assert (told["network"], told["chainId"]) == (str(CHAIN_ID), hex(CHAIN_ID))
     for name, kind in (("legacy", "0x0"), ("dynamic", "0x2"), ("filled", "0x2")):

@@ -103,6 +103,7 @@ await run(async ({ config, context, shoot }) => {
   told.reused = (await press('permit', permit)).error;
   told.pulled = await good('transferFrom', first, RECEIVER, '3999');
   told.permit = permit;
+  told.watched = await good('watched', 2);
   await shoot('viem');
 
   // Gone and back, then away.

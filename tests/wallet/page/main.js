@@ -39,6 +39,8 @@ function actions(provider, { rpc, token }) {
   const reader = createPublicClient({ chain, transport: custom(provider), pollingInterval: 200 });
   const direct = createPublicClient({ chain, transport: http(rpc, { batch: true }), pollingInterval: 200 });
   const wallet = createWalletClient({ chain, transport: custom(provider) });
+  const transfers = [];
+  let unwatch;
   const account = () => element('account').textContent;
   const mined = async (hash) => ({ hash, ...(await reader.waitForTransactionReceipt({ hash, timeout: 30_000 })) });
   const contract = () => ({ abi: token.abi, address: element('result').dataset.token });
@@ -64,7 +66,17 @@ function actions(provider, { rpc, token }) {
       const hash = await wallet.deployContract({ ...token, account: account(), args: [BigInt(supply)] });
       const receipt = await mined(hash);
       element('result').dataset.token = receipt.contractAddress;
+      unwatch = reader.watchContractEvent({
+        ...contract(),
+        eventName: 'Transfer',
+        onLogs: (logs) => transfers.push(...logs.map(({ args }) => [args.from, args.to, args.value])),
+      });
       return receipt;
+    },
+    watched: async (count) => {
+      while (transfers.length < count) await new Promise((resolve) => setTimeout(resolve, 100));
+      unwatch();
+      return transfers;
     },
     transfer: (to, value) => call('transfer', [to, BigInt(value)]),
     balance: (owner) => reader.readContract({ ...contract(), functionName: 'balanceOf', args: [owner] }),
