@@ -85,7 +85,18 @@ async def test_the_pending_block_is_the_one_that_is_decided_next(chain: HandDriv
         assert (shown.nonce, shown.balance) == (real.nonce, real.balance)
 
 
-async def test_it_is_shown_for_a_while_before_it_is_built_again(chain: HandDrivenChain) -> None:
+async def test_a_cheap_one_shows_a_new_transaction_at_once(chain: HandDrivenChain) -> None:
+    blocks = pending_blocks(chain)
+    assert hashes(await blocks.current()) == []
+    for nonce in range(3):
+        await submit(chain, transfer(0, nonce))
+        assert len(hashes(await blocks.current())) == nonce + 1
+
+
+async def test_a_dear_one_is_shown_for_a_while_before_it_is_built_again(
+    chain: HandDrivenChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.pending.CHEAP_BUILD_S", -1.0)
     clock = Monotonic()
     blocks = pending_blocks(chain, clock)
     empty = await blocks.current()
