@@ -62,10 +62,14 @@ _ORIGIN = _matching(
 )
 _ALLOWED_HOST = _matching(r"\*|[!-.0-9;-~]+", "a host name without scheme and port, or *")
 
+_NAMESPACE = _matching(r"\*|[a-z][a-z0-9]*", "a namespace of methods, as eth, or *")
+
 
 @dataclass(frozen=True, slots=True)
 class RpcSettings:
-    enabled: bool = True
+    enabled: bool = True  # on TCP
+    ipc: bool = True  # node.sock in the node's folder, for its own user: admin_ too
+    namespaces: tuple[str, ...] = _texts(("*",), _NAMESPACE)  # on TCP
     host: str = _texts("127.0.0.1", _HOST)
     port: int = _bounded(8545, 0, 65535)
     cors_origins: tuple[str, ...] = _texts((), _ORIGIN)

@@ -6,6 +6,7 @@ Owns the names and permissions of the files. Never opens the database or the sig
     config.toml           local settings
     node_key              network identity (0600)
     validator_key.json    consensus key, only on validators (0600); the signer guard's state lies beside it
+    node.sock             while it runs: JSON-RPC for the node's own user (0600)
     keystore/             account keys, keystore v3 (0700, files 0600)
     data/chain/           LevelDB      data/wal/  consensus log      data/mempool.journal, data/peers.json
 """
@@ -56,6 +57,10 @@ class NodeHome:
     @property
     def journal(self) -> Path:
         return self.root / "data" / "mempool.journal"
+
+    @property
+    def ipc_socket(self) -> Path:
+        return self.root / "node.sock"
 
     @property
     def peer_book(self) -> Path:

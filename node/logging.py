@@ -12,14 +12,25 @@ from typing import Any
 
 import structlog
 
+from chain.errors import CallerError
 from node.config import LogSettings
 
+LEVELS = ("debug", "info", "warning", "error")
+_threshold = [logging.INFO]  # one for the process, as the configuration of structlog
+_LEVEL_OF_METHOD = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "msg": logging.INFO,
+    "warn": logging.WARNING,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "exception": logging.ERROR,
+}
 SECRET_FIELDS = frozenset({"password", "secret", "private_key", "mnemonic", "key"})
 
 
 def configure_logging(settings: LogSettings) -> None:
     """Sets the process-wide log level and form; `auto` is console on a terminal and JSON elsewhere."""
-    level = logging.getLevelNamesMapping()[settings.level.upper()]
     as_json = settings.format == "json" or (settings.format == "auto" and not sys.stderr.isatty())
     renderer: Any = (
         structlog.processors.JSONRenderer()
@@ -31,6 +42,7 @@ def configure_logging(settings: LogSettings) -> None:
     )
     structlog.configure(
         processors=[
+            _drop_below_threshold,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             _redact,
@@ -38,12 +50,35 @@ def configure_logging(settings: LogSettings) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        # Everything, because loggers are kept and the level may change.
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.WriteLoggerFactory(file=_StandardError()),
         cache_logger_on_first_use=True,
     )
     # The libraries log through the standard module; only their warnings concern an operator.
-    logging.basicConfig(stream=sys.stderr, level=max(level, logging.WARNING), format="%(name)s: %(message)s")
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    set_log_level(settings.level)
+
+
+def set_log_level(level: str) -> None:
+    """From now on log what is at least as important. Raises CallerError for a level that does not exist."""
+    if level not in LEVELS:
+        raise CallerError(f"log level {level[:20]!r} is none of {', '.join(LEVELS)}")
+    _threshold[0] = logging.getLevelNamesMapping()[level.upper()]
+    logging.getLogger().setLevel(max(_threshold[0], logging.WARNING))
+
+
+def log_level() -> str:
+    """The level that was set last."""
+    return logging.getLevelName(_threshold[0]).lower()
+
+
+def _drop_below_threshold(
+    _logger: Any, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    if _LEVEL_OF_METHOD.get(method, logging.CRITICAL) < _threshold[0]:
+        raise structlog.DropEvent
+    return event
 
 
 class _StandardError(io.StringIO):

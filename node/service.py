@@ -21,6 +21,7 @@ import trio
 
 from consensus.driver import ConsensusDriver
 from consensus.signer import FileSigner
+from node.admin import NodeAdmin, stop_process
 from node.application import ChainApplication
 from node.chain_start import open_store, read_chain
 from node.clock import wall_time_ms
@@ -162,9 +163,11 @@ async def serve_node(options: NodeOptions) -> None:
             if network is not None:
                 nursery.start_soon(gossip_transactions, network, pool)
             port = 0
-            if config.rpc.enabled:
+            if config.rpc.enabled or config.rpc.ipc:
+                admin = NodeAdmin(home, backend, network, stop_process)
+                settings = rpc_config(config, home)
                 port = await nursery.start(
-                    partial(serve_rpc, rpc_config(config), backend, backend, backend, events=pool.events)
+                    partial(serve_rpc, settings, backend, backend, backend, admin=admin, events=pool.events)
                 )
             # Takes 2 s of another core: now, and not in the middle of the first block that needs it.
             nursery.start_soon(trio.to_thread.run_sync, load_trusted_setup)
@@ -181,7 +184,11 @@ async def _serve_development(options: NodeOptions, dev: DevOptions) -> None:
     config = options.config
     engines = _choose_engines(config.vm, options.home)
     await serve_dev_node(
-        options.home, config, dev, engines, rpc_config(config) if config.rpc.enabled else None
+        options.home,
+        config,
+        dev,
+        engines,
+        rpc_config(config, options.home) if config.rpc.enabled or config.rpc.ipc else None,
     )
 
 
@@ -204,10 +211,13 @@ def load_signer(home: NodeHome, chain_id: int) -> FileSigner | None:
     return FileSigner.load(home.validator_key, chain_id)
 
 
-def rpc_config(config: NodeConfig) -> RpcConfig:
-    """The listener's settings from the node's."""
+def rpc_config(config: NodeConfig, home: NodeHome | None = None) -> RpcConfig:
+    """The listeners' settings from the node's; without `home` there is no unix socket."""
     settings = config.rpc
     return RpcConfig(
+        listens_on_tcp=settings.enabled,
+        ipc_path=home.ipc_socket if home is not None and settings.ipc else None,
+        namespaces=settings.namespaces,
         host=settings.host,
         port=settings.port,
         cors_origins=settings.cors_origins,

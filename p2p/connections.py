@@ -13,6 +13,7 @@ import trio
 from libp2p.network.exceptions import SwarmException
 from libp2p.peer.id import ID
 
+from chain.errors import InvariantViolation
 from p2p.guards.host import GuardedConnection, GuardedHost
 from p2p.identify import listening_address
 from p2p.multiaddress import PeerAddress, peer_id_text
@@ -188,6 +189,32 @@ class ConnectionKeeper:
             if self._refusal(peer) is not None:
                 self._disconnect(peer)
         self._wake()
+
+    def add_listed(self, address: PeerAddress) -> bool:
+        """One more listed peer, or one more address of it. False when it is this node."""
+        peer = address.peer_id
+        if peer is None:
+            raise InvariantViolation(f"{address} names no peer")
+        if peer == self._me:
+            return False
+        known = self._listed.setdefault(peer, [])
+        if address not in known:
+            known.append(address)
+        if self._allowed is not None:
+            self._allowed |= {peer}
+        self._targets.pop(peer, None)  # it is dialled now, however often that failed before
+        self._wake()
+        return True
+
+    def remove_listed(self, peer: PeerId) -> bool:
+        """Dial the peer no more, admit it no more if there is an allow-list, and disconnect it."""
+        was_listed = self._listed.pop(peer, None) is not None
+        if self._allowed is not None:
+            self._allowed -= {peer}
+        was_connected = peer in self._connections
+        self._disconnect(peer)
+        self._wake()
+        return was_listed or was_connected
 
     def is_connected(self, peer: PeerId) -> bool:
         """Whether a connection to the peer is up."""

@@ -107,6 +107,14 @@ class Libp2pNetwork:
         """See `Network.allow_only`."""
         self._stack.keeper.allow_only(peers)
 
+    def add_peer(self, address: PeerAddress) -> bool:
+        """See `Network.add_peer`."""
+        return self._stack.keeper.add_listed(address)
+
+    def remove_peer(self, peer: PeerId) -> bool:
+        """See `Network.remove_peer`."""
+        return self._stack.keeper.remove_listed(peer)
+
     def counters(self) -> Mapping[str, int]:
         """See `Network.counters`."""
         return dict(self._counters)

@@ -15,6 +15,7 @@ from enum import Enum, unique
 import trio
 
 from chain.errors import InvariantViolation
+from p2p.multiaddress import PeerAddress
 from p2p.network import (
     Direction,
     FailureReason,
@@ -295,6 +296,27 @@ class MemoryNetwork:
     def allow_only(self, peers: frozenset[PeerId] | None) -> None:
         """See `Network.allow_only`."""
         self._allowed = peers
+
+    @property
+    def listen_addresses(self) -> tuple[str, ...]:
+        """See `Network.listen_addresses`."""
+        return ()
+
+    def add_peer(self, address: PeerAddress) -> bool:
+        """See `Network.add_peer`."""
+        peer = address.peer_id
+        if peer is None or peer == self._me:
+            return False
+        if self._allowed is not None:
+            self._allowed |= {peer}
+        self._hub.reconnect(self._me, peer)
+        return True
+
+    def remove_peer(self, peer: PeerId) -> bool:
+        """See `Network.remove_peer`; the link is cut."""
+        was_connected = self._hub.connected(self._me, peer)
+        self._hub.disconnect(self._me, peer)
+        return was_connected
 
     def counters(self) -> Mapping[str, int]:
         """See `Network.counters`."""

@@ -15,11 +15,14 @@ Three ways to reach peers, because their costs differ by an order of magnitude:
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
 from chain.errors import CallerError, PeerError
+
+if TYPE_CHECKING:
+    from p2p.multiaddress import PeerAddress
 
 PeerId = bytes
 """The binary libp2p peer id (a multihash, 38 bytes for ed25519 keys); text form: `p2p.identity`."""
@@ -189,6 +192,18 @@ class Network(Protocol):
 
     def allow_only(self, peers: frozenset[PeerId] | None) -> None:
         """Replace the allow-list; peers outside it are disconnected. None admits everybody."""
+
+    @property
+    def listen_addresses(self) -> tuple[str, ...]:
+        """Where this node listens, with its peer id: what others put into their `peers`; empty if it only dials."""
+
+    def add_peer(self, address: "PeerAddress") -> bool:
+        """Treat a peer, which `address` names, as a listed one: admit it and keep it connected. False when it is this
+        node itself."""
+
+    def remove_peer(self, peer: PeerId) -> bool:
+        """Disconnect a peer and list it no more; with an allow-list it is not admitted again. False when it was neither
+        listed nor connected."""
 
     def counters(self) -> Mapping[str, int]:
         """Monotonic event counts (dropped messages, guarded faults, bans ...) for metrics."""
