@@ -211,6 +211,40 @@ def test_a_rejected_transaction_leaves_no_trace() -> None:
     assert builder.finish() == execute_block(accounts().reader, ENVIRONMENT, mixed_transactions())
 
 
+def test_a_transaction_that_the_checkpoint_ends_leaves_no_trace() -> None:
+    """It has created a contract, written, logged and called, for the checkpoint is asked at every call."""
+    busy = address(0xB5)
+    inner = init_code(assemble("STOP"))
+    code = assemble(
+        1, 2, "SSTORE", 0, 0, "LOG0",
+        int.from_bytes(inner, "big"), 0, "MSTORE", len(inner), 32 - len(inner), 5, "CREATE",
+        0, 0, 0, 0, 9, address(0xEE), "GAS", "CALL", "STOP",
+    )  # fmt: skip
+    state = funded().add(busy, nonce=1, balance=100, code=code)
+
+    def builder(give_up_at: int, asked: list[int]) -> BlockBuilder:
+        def checkpoint() -> None:
+            asked.append(0)
+            if len(asked) == give_up_at:
+                raise TimeoutError
+
+        return BlockBuilder(state.reader, ENVIRONMENT, checkpoint=checkpoint)
+
+    asked: list[int] = []
+    assert builder(0, asked).try_add(transaction(ALICE, to=busy, value=3)).succeeded
+    plain = BlockBuilder(state.reader, ENVIRONMENT)
+    plain.try_add(transaction(BOB, to=CAROL.address, value=1))
+    expected = plain.finish()
+    assert len(asked) >= 4
+    for give_up_at in range(1, len(asked) + 1):
+        made = builder(give_up_at, [])
+        with pytest.raises(TimeoutError):
+            made.try_add(transaction(ALICE, to=busy, value=3))
+        assert (made.included, made.gas_left) == ((), ENVIRONMENT.gas_limit)
+        made.try_add(transaction(BOB, to=CAROL.address, value=1))
+        assert made.finish() == expected
+
+
 def test_a_block_takes_transactions_until_its_gas_is_used() -> None:
     env = replace(ENVIRONMENT, gas_limit=50_000)
     builder = BlockBuilder(funded().reader, env)
