@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from p2p.multiaddress import peer_id_text
+from p2p.multiaddress import parse_address, peer_id_text
 from p2p.peer_book import PeerBook
 from p2p.peer_score import PenaltyPolicy
 from tests.p2p.p2p_tools import (
@@ -248,3 +248,18 @@ async def test_many_reconnections_leave_nothing_behind() -> None:
         assert not a._stack._swarm._handshakes
         assert not a._stack.direct._senders
         assert trio.lowlevel.current_statistics().tasks_living < 40
+
+
+async def test_a_peer_can_be_added_to_those_that_are_kept_connected_and_taken_away() -> None:
+    async with node(1) as target, node(2, only_listed_peers=True) as guarded:
+        address = parse_address(target.listen_addresses[0])
+        assert guarded.add_peer(address)
+        await meet(target, guarded)
+        assert guarded.remove_peer(target.me)
+        await eventually(lambda: not knows(guarded, target))
+        assert not guarded.remove_peer(target.me)
+        await trio.sleep(0.3)
+        assert not knows(guarded, target)  # neither dialled nor admitted
+        assert guarded.add_peer(address)
+        await meet(target, guarded)
+        assert not guarded.add_peer(parse_address(guarded.listen_addresses[0]))

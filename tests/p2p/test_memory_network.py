@@ -4,6 +4,7 @@ import trio.testing
 
 from chain.errors import InvariantViolation
 from p2p.memory_network import Delivery, DeliveryKind, open_memory_hub
+from p2p.multiaddress import PeerAddress
 from p2p.network import (
     FailureReason,
     MessageTooLarge,
@@ -205,3 +206,20 @@ async def test_the_hooks_see_every_kind_of_delivery() -> None:
         DeliveryKind.REQUEST,
         DeliveryKind.RESPONSE,
     ]
+
+
+async def test_peers_are_added_and_removed() -> None:
+    async with open_memory_hub() as hub:
+        a, b = hub.join(b"a"), hub.join(b"b")
+        address = PeerAddress("ip4", "127.0.0.1", 1, b"b")
+        a.allow_only(frozenset())
+        assert a.peers() == []
+        assert a.add_peer(address)
+        assert [peer.peer_id for peer in a.peers()] == [b"b"]
+        assert a.remove_peer(b"b")
+        assert a.peers() == b.peers() == []
+        assert not a.remove_peer(b"b")
+        assert not b.add_peer(address)
+        assert a.add_peer(address)
+        assert [peer.peer_id for peer in b.peers()] == [b"a"]
+        assert a.listen_addresses == ()
