@@ -43,7 +43,7 @@ function watch(context) {
     } catch {} // not JSON: no call
   });
   context.on('response', (response) => seen.reached.add(new URL(response.url()).host));
-  context.on('page', (page) => page.on('websocket', (socket) => socket.on('framereceived', () => seen.reached.add(socket.url()))));
+  context.on('page', (page) => page.on('websocket', (socket) => socket.on('framereceived', () => seen.reached.add(new URL(socket.url()).host))));
   context.on('weberror', (error) => seen.complaints.push(String(error.error()?.message ?? error.error())));
   return seen;
 }

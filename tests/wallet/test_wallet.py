@@ -114,6 +114,8 @@ def test_a_viem_page_connects_adds_the_network_pays_deploys_signs_and_uses_a_per
     ]
     balance = str(10_000 * 10**18)  # of an account that is no validator's operator: those receive tips
     assert told["read"] == {"viaWallet": [CHAIN_ID, balance], "direct": [CHAIN_ID, balance]}
+    heads = [int(number) for number in told["heads"]]
+    assert heads == list(range(heads[0], heads[0] + 3))  # subscribed to over a WebSocket
     assert told["questions"].count("transaction") == 9
 
 
@@ -148,6 +150,8 @@ def test_a_hostile_page_reads_nothing_sends_nothing_and_cannot_rebind_its_name(
     assert told["open"] == {"type": "cors", "status": 200, "text": told["open"]["text"]}
     assert '"result":"0x539"' in told["open"]["text"]
     assert told["closed"] == {"error": "TypeError"}  # the preflight was not answered with permission
+    assert told["sockets"] == ["0x539", "refused"]
+    assert told["reboundSocket"] == "refused"
     assert [reply["type"] for reply in told["simple"]] == ["opaque", "opaque"]
     assert told["visited"] == 403
     assert told["rebound"]["status"] == 403

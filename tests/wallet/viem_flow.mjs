@@ -69,6 +69,7 @@ await run(async ({ config, context, shoot }) => {
   await refused(4001, 'switch');
   await good('switch');
   assert.equal(await shown('chain'), '0x539');
+  told.heads = await good('heads', 3);
   told.read = await good('read', second);
 
   // Payments.

@@ -1,5 +1,5 @@
 // A small dapp on viem: finds the wallet by EIP-6963; each button does one thing and shows its outcome as JSON.
-import { createPublicClient, createWalletClient, custom, defineChain, http, parseEther, parseSignature } from 'viem';
+import { createPublicClient, createWalletClient, custom, defineChain, http, parseEther, parseSignature, webSocket } from 'viem';
 
 const element = (id) => document.getElementById(id);
 const events = [];
@@ -100,6 +100,16 @@ function actions(provider, { rpc, token }) {
       return call('permit', [owner, spender, BigInt(value), BigInt(deadline), 27 + yParity, r, s]);
     },
     transferFrom: (from, to, value) => call('transferFrom', [from, to, BigInt(value)]),
+    heads: (count) =>
+      new Promise((resolve, reject) => {
+        const live = createPublicClient({ chain, transport: webSocket(rpc.replace('http:', 'ws:')) });
+        const numbers = [];
+        const stop = live.watchBlockNumber({
+          poll: false, // eth_subscribe
+          onBlockNumber: (number) => numbers.push(number) === count && (stop(), resolve(numbers)),
+          onError: reject,
+        });
+      }),
     revoke: () => provider.request({ method: 'wallet_revokePermissions', params: [{ eth_accounts: {} }] }),
     raw: (method, params) => provider.request({ method, params }),
     history: () => events,
