@@ -252,6 +252,7 @@ class WebSocketConnection(Subscriber):
         if self._frames.state is ConnectionState.REMOTE_CLOSING:
             self._is_closing = True
             self._end_subscriptions()
+            self._forget_partial()
             writer.forget_queue()
             writer.put(self._frames.send(event.response()))
         elif self._frames.state is not ConnectionState.CLOSED:

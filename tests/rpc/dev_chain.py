@@ -30,7 +30,7 @@ from genesis.first_block import genesis_block, genesis_state
 from genesis.model import Allocation, GenesisValidator
 from genesis.presets import DEV_CHAIN_ID, dev_accounts, dev_genesis
 from node.finality import certificate_json
-from rpc.backend import ForkConfiguration, Health, Json, PendingBlock, PoolContent, SyncStatus
+from rpc.backend import EventListener, ForkConfiguration, Health, Json, PendingBlock, PoolContent, SyncStatus
 from state.chain_store import ChainStore, Head, TransactionLocation
 from state.kv import MemoryStore
 from state.log_terms import LocatedLog, LogTerms, blocks_by_bloom, select_logs
@@ -293,6 +293,28 @@ class FakeNode:
         self.sync_status: SyncStatus | None = None
         self.state_of_health = Health(live=True, ready=True, checks={"height": 5})
         self.pruned_below = 0
+        self.listeners: list[EventListener] = []
+
+    def listen(self, listener: EventListener) -> None:
+        self.listeners.append(listener)
+
+    def stop_listening(self, listener: EventListener) -> None:
+        self.listeners.remove(listener)
+
+    def append(self, *transactions: Transaction) -> Block:
+        """A new block that listeners hear of."""
+        block = self.chain.append(*transactions)
+        for listener in self.listeners:
+            listener.head_changed()
+        return block
+
+    def accept(self, *transactions: Transaction) -> None:
+        """Into the pool, and listeners hear of it if they want to."""
+        accepted = [RecoveredTransaction(one, recover_sender(one)) for one in transactions]
+        self.pool.update({one.transaction.hash: one for one in accepted})
+        for listener in self.listeners:
+            if listener.wants_transactions:
+                listener.transactions_accepted(accepted)
 
     def head(self) -> Head:
         return self.store.head
