@@ -6,7 +6,7 @@ Specification: ethereum/execution-apis src/debug/getters.yaml, go-ethereum inter
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from chain.header import Header
 from chain.transaction import Transaction
@@ -16,7 +16,7 @@ from rpc.block_replay import not_found
 from rpc.chain_view import ChainView, is_large
 from rpc.deferred import OffLoop
 from rpc.method import Method
-from rpc.params import BLOCK, BLOCK_NUMBER, HASH, INDEX, BlockReference
+from rpc.params import BLOCK, BLOCK_NUMBER, HASH, INDEX, BlockReference, BlockTag
 from rpc.rendering import text
 from rpc.services import Services
 
@@ -47,12 +47,16 @@ class RawMethods:
         self._chain = view.chain
         self._pool = pool
 
-    def header(self, reference: BlockReference) -> str:
+    def header(self, reference: BlockReference) -> object:
         """debug_getRawHeader."""
+        if reference is BlockTag.PENDING:
+            return self._view.with_pending(lambda pending: text(pending.block.header.encode()))
         return text(self._header(reference).encode())
 
     def block(self, reference: BlockReference) -> object:
         """debug_getRawBlock."""
+        if reference is BlockTag.PENDING:
+            return self._view.with_pending(lambda pending: text(pending.block.encode()))
         header = self._header(reference)
 
         def render() -> str:
@@ -65,6 +69,10 @@ class RawMethods:
 
     def receipts(self, reference: BlockReference) -> object:
         """debug_getRawReceipts: with their type, as they stand in the trie of receipts."""
+        if reference is BlockTag.PENDING:
+            return self._view.with_pending(
+                lambda pending: [text(receipt.encode()) for receipt in pending.receipts]
+            )
         header = self._header(reference)
 
         def render() -> list[str]:
@@ -85,14 +93,17 @@ class RawMethods:
 
     def transaction_in_block(self, reference: BlockReference, index: int) -> object:
         """eth_getRawTransactionByBlockHashAndIndex and ByBlockNumberAndIndex; `0x` when there is none."""
+        if reference is BlockTag.PENDING:
+            return self._view.with_pending(
+                lambda pending: _raw_transaction(pending.block.transactions, index)
+            )
         header = self._view.header(reference)
         if header is None:
             return "0x"
 
         def render() -> str:
             block = self._chain.block(header.number)
-            found: tuple[Transaction, ...] = block.transactions if block is not None else ()
-            return text(found[index].raw) if index < len(found) else "0x"
+            return _raw_transaction(block.transactions if block is not None else (), index)
 
         return _here_or_off_loop(header, render)
 
@@ -101,6 +112,10 @@ class RawMethods:
         if header is None:
             raise not_found(reference)
         return header
+
+
+def _raw_transaction(transactions: Sequence[Transaction], index: int) -> str:
+    return text(transactions[index].raw) if index < len(transactions) else "0x"
 
 
 def _here_or_off_loop(header: Header, render: Callable[[], object]) -> object:

@@ -148,3 +148,16 @@ async def test_there_are_no_proofs_of_the_pending_block(wire: Wire) -> None:
         -32000,
         "proofs of the pending block are not available",
     )
+
+
+async def test_raw_records_of_the_pending_block(wire: Wire, transactions: list[Transaction]) -> None:
+    full = await wire.result("eth_getBlockByNumber", "pending", True)
+
+    header = await wire.result("debug_getRawHeader", "pending")
+    assert hexed(keccak256(bytes.fromhex(header[2:]))) == full["transactions"][0]["blockHash"]
+    assert header[2:] in await wire.result("debug_getRawBlock", "pending")
+    assert len(await wire.result("debug_getRawReceipts", "pending")) == 3
+    for index, transaction in enumerate(transactions[:3]):
+        raw = await wire.result("eth_getRawTransactionByBlockNumberAndIndex", "pending", hex(index))
+        assert raw == hexed(transaction.raw)
+    assert await wire.result("eth_getRawTransactionByBlockNumberAndIndex", "pending", "0x3") == "0x"
