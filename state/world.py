@@ -151,6 +151,12 @@ class WorldState:
             raise InsufficientBalance(f"0x{address.hex()} has {balance} wei, needs {amount}")
         self.set_balance(address, balance - amount)
 
+    def move_balance(self, sender: Address, recipient: Address, amount: int) -> None:
+        """Debit one account and credit another, which may be the same. Raises InsufficientBalance, having changed
+        nothing."""
+        self.sub_balance(sender, amount)
+        self.add_balance(recipient, amount)
+
     def get_nonce(self, address: Address) -> int:
         """Nonce; 0 for an account that does not exist."""
         fields = self._fields(address)

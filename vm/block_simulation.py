@@ -25,7 +25,7 @@ from state.changed_reader import ChangedReader
 from state.changes import StateChanges
 from state.reader import StateReader
 from vm.block import begin_block
-from vm.engines import NATIVE, Engine
+from vm.engines import Engine
 from vm.environment import BlockEnvironment
 from vm.forks import Fork
 from vm.overrides import apply_overrides, check_overrides, moved_precompiles
@@ -129,7 +129,7 @@ class _Simulation:
         request = planned.request
         env = self._environment(planned)
         check_overrides(request.accounts)
-        world = SimulatedWorld(self._state)
+        world = SimulatedWorld(self._state, shows_transfers=self._rules.shows_transfers)
         apply_overrides(world, request.accounts)
         begin_block(world, env, self._rules.checkpoint)
         performed, receipts = self._perform(world, env, request)
@@ -193,8 +193,7 @@ class _Simulation:
             parent_hash=parent.hash,
             fork=fork,
             block_hash=self._block_hash,
-            # Only this engine tells a tracer of instructions.
-            evm=NATIVE if self._rules.traces_transfers else base.evm,
+            evm=base.evm,
             precompiles=moved_precompiles(rules_of(fork).precompiles, accounts) if accounts else None,
             blob_base_fee=overrides.blob_base_fee,
         )

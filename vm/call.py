@@ -103,8 +103,7 @@ def _execute(context: ExecutionContext, message: Message) -> Outcome:
         outcome = _run_precompile(precompile, message)
     else:
         if value and kind is CallKind.CALL:
-            world.sub_balance(message.caller, value)
-            world.add_balance(message.target, value)
+            world.move_balance(message.caller, message.target, value)
         outcome = engine_for(context, code).run(context, message, code)
     if outcome.status is not Status.SUCCESS:
         world.revert(snapshot)
@@ -165,8 +164,7 @@ def _transfer_or_touch(context: ExecutionContext, message: Message) -> None:
     """Moves the value of a plain CALL. Without value a called empty account counts as touched (EIP-161)."""
     world, kind = context.world, message.kind
     if kind is CallKind.CALL and message.value:
-        world.sub_balance(message.caller, message.value)
-        world.add_balance(message.target, message.value)
+        world.move_balance(message.caller, message.target, message.value)
     elif kind is CallKind.CALL or kind is CallKind.STATICCALL:
         touch(context, message.target)
 
@@ -207,8 +205,7 @@ def _run_creation(context: ExecutionContext, message: Message) -> Outcome:
     world.mark_created(address)
     world.set_nonce(address, context.rules.contract_nonce)
     if message.value:
-        world.sub_balance(message.caller, message.value)
-        world.add_balance(address, message.value)
+        world.move_balance(message.caller, address, message.value)
     if message.input:
         outcome = context.evm.run(context, message, message.input[:])
     else:

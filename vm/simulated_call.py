@@ -27,7 +27,7 @@ from vm.gas import NONCE_LIMIT
 from vm.message import Status
 from vm.revert_reason import revert_reason
 from vm.rules import rules_of
-from vm.simulated_world import NumberedLog, SimulatedWorld, TransferTracer
+from vm.simulated_world import NumberedLog, SimulatedWorld, TransferLog
 from vm.simulation import CallRequest, check_request, fee_caps
 from vm.transaction import (
     TransactionResult,
@@ -72,10 +72,10 @@ class CallOutcome:
 @dataclass(frozen=True, slots=True)
 class CallRules:
     """validates: nonces and fees are those of a transaction; without, a call that offers no price is free.
-    traces_transfers: movements of the coin are shown as logs. checkpoint: may raise to give up."""
+    shows_transfers: movements of the coin are among the logs. checkpoint: may raise to give up."""
 
     validates: bool
-    traces_transfers: bool
+    shows_transfers: bool
     checkpoint: Callable[[], None]
 
 
@@ -115,19 +115,18 @@ def perform_call(
         _check(world, env, run, request, validates=rules.validates)
     except TransactionRejected as rejection:
         raise SimulatedCallRejected(rejection, gas) from rejection
-    tracer = TransferTracer(world) if rules.traces_transfers else None
     context = TransactionContext(request.caller, run.effective_gas_price(env.base_fee_per_gas))
-    result = execute_transaction(world, env, run, context, checkpoint=rules.checkpoint, tracer=tracer)
-    logs = tracer.logs() if tracer is not None else world.numbered_logs()
+    result = execute_transaction(world, env, run, context, checkpoint=rules.checkpoint)
     outcome = CallOutcome(
         result.status,
         result.output,
         _error(result, was_capped=gas < wanted),
         result.gas_used,
         result.peak_gas,
-        tuple(logs) if result.succeeded else (),
+        tuple(world.numbered_logs()) if result.succeeded else (),
     )
-    return PerformedCall(shown, result.succeeded, result.logs, outcome)
+    logs = tuple([log for log in result.logs if type(log) is not TransferLog])
+    return PerformedCall(shown, result.succeeded, logs, outcome)
 
 
 def _error(result: TransactionResult, *, was_capped: bool) -> str | None:

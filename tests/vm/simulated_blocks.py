@@ -64,7 +64,7 @@ class Chain:
         self,
         *blocks: SimulatedBlockRequest,
         validates: bool = False,
-        traces_transfers: bool = False,
+        shows_transfers: bool = False,
         gas_cap: int = GAS_CAP,
         checkpoint: Callable[[], None] = free,
     ) -> list[SimulatedBlock]:
@@ -77,7 +77,7 @@ class Chain:
             self.store.canonical_hash,
             RootsAhead(view, checkpoint).advance,
         )
-        rules = CallRules(validates, traces_transfers, checkpoint)
+        rules = CallRules(validates, shows_transfers, checkpoint)
         return list(simulate_blocks(base, blocks, rules, gas_cap=gas_cap))
 
 

@@ -113,7 +113,7 @@ CHAIN = _chain()
 @given(BLOCKS, st.booleans(), st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_every_simulated_block_commits_to_what_it_did(
-    blocks: list[SimulatedBlockRequest], validates: bool, traces_transfers: bool
+    blocks: list[SimulatedBlockRequest], validates: bool, shows_transfers: bool
 ) -> None:
     naive = _naive_state()
     view = CHAIN.store.latest_state()
@@ -126,7 +126,7 @@ def test_every_simulated_block_commits_to_what_it_did(
         return root
 
     base = SimulationBase(CHAIN_ID, CHAIN.header, view, CHAIN.fork_at, CHAIN.store.canonical_hash, root_after)
-    rules = CallRules(validates, traces_transfers, free)
+    rules = CallRules(validates, shows_transfers, free)
     parent = CHAIN.header
     try:
         for simulated in simulate_blocks(base, blocks, rules, gas_cap=3_000_000):

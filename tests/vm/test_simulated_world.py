@@ -60,7 +60,7 @@ def test_movements_of_the_coin_are_shown_as_logs() -> None:
     chain = Chain(
         contract(code, balance=10).add(OTHER, code=assemble(BOB.address, "SELFDESTRUCT"), balance=1)
     )
-    assert transfers(outcome(chain, call(value=5), traces_transfers=True)) == [
+    assert transfers(outcome(chain, call(value=5), shows_transfers=True)) == [
         (ALICE.address, CONTRACT, 5),
         (CONTRACT, OTHER, 3),
         (OTHER, BOB.address, 4),
@@ -77,7 +77,7 @@ def test_movements_of_the_coin_are_shown_as_logs() -> None:
 def test_what_a_failed_frame_moved_is_not_shown() -> None:
     code = calling(OTHER, 3) + LOGGER + calling(BOB.address, 1)
     chain = Chain(contract(code, balance=10).add(OTHER, code=calling(BOB.address, 1) + REVERTER))
-    simulated = chain.simulate(block(call(value=1), call()), traces_transfers=True)[0]
+    simulated = chain.simulate(block(call(value=1), call()), shows_transfers=True)[0]
     first, second = simulated.calls
     assert [number for number, _ in first.logs] == [0, 3, 4]
     assert [log.address for _, log in first.logs] == [COIN_ADDRESS, CONTRACT, COIN_ADDRESS]
@@ -85,7 +85,7 @@ def test_what_a_failed_frame_moved_is_not_shown() -> None:
     logs = [log for _, log in first.logs if log.address == CONTRACT]
     assert simulated.receipts[0].logs == tuple(logs)
     failed = Chain(funded().add(OTHER, code=REVERTER)).simulate(
-        block(call(OTHER, value=1)), traces_transfers=True
+        block(call(OTHER, value=1)), shows_transfers=True
     )
     assert failed[0].calls[0].logs == ()
 
@@ -93,5 +93,5 @@ def test_what_a_failed_frame_moved_is_not_shown() -> None:
 def test_showing_transfers_changes_nothing_else() -> None:
     chain = Chain(contract(calling(OTHER, 3) + LOGGER, balance=10).add(OTHER, code=COUNTER))
     plain = chain.simulate(block(call(value=1), call()))
-    traced = chain.simulate(block(call(value=1), call()), traces_transfers=True)
+    traced = chain.simulate(block(call(value=1), call()), shows_transfers=True)
     assert plain[0].block.header == traced[0].block.header

@@ -207,8 +207,7 @@ def selfdestruct(frame: EvmFrame) -> None:
     if balance and world.is_empty(beneficiary):
         frame.charge(prices.NEW_ACCOUNT)
     if balance:
-        world.sub_balance(own, balance)
-        world.add_balance(beneficiary, balance)
+        world.move_balance(own, beneficiary, balance)
     else:
         world.touch(beneficiary)
     if world.was_created_in_transaction(own):

@@ -152,8 +152,7 @@ def selfdestruct(frame: Frame, stack: list[int], _operand: int) -> None:
     world, own = frame.world, frame.address
     amount = world.get_balance(own)
     if amount:
-        world.sub_balance(own, amount)
-        world.add_balance(beneficiary, amount)
+        world.move_balance(own, beneficiary, amount)
     else:
         world.touch(beneficiary)
     if world.was_created_in_transaction(own):
