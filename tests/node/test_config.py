@@ -81,6 +81,10 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
             '[rpc]\nallowed_hosts = ["a.example:8545"]\n',
             "rpc.allowed_hosts: 'a.example:8545' is not a host name",
         ),
+        (
+            '[rpc]\nnamespaces = ["eth_"]\n',
+            "rpc.namespaces: 'eth_' is not a namespace of methods, as eth, or *",
+        ),
         ('[p2p]\nlisten = "0.0.0.0:26656"\n', "p2p.listen: '0.0.0.0:26656' is not of the form"),
         (
             '[p2p]\npeers = ["/ip4/1.2.3.4/tcp/1"]\n',

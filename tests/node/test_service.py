@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -209,6 +211,55 @@ def test_settings_reach_the_listener() -> None:
     assert (made.host, made.port, made.cors_origins) == ("0.0.0.0", 5, ("*",))
     assert set(made.allowed_hosts) == {"localhost", "node.example"}
     assert (made.http.max_connections, made.calls.max_batch_calls, made.calls.gas_cap) == (7, 8, 30_000_000)
+    assert (made.listens_on_tcp, made.ipc_path, made.namespaces) == (True, None, ("*",))
+    home = NodeHome(Path("/n"))
+    kept = NodeConfig(rpc=RpcSettings(enabled=False, namespaces=("eth", "net")))
+    made = rpc_config(kept, home)
+    assert (made.listens_on_tcp, made.ipc_path, made.namespaces) == (False, home.ipc_socket, ("eth", "net"))
+    assert rpc_config(NodeConfig(rpc=RpcSettings(ipc=False)), home).ipc_path is None
+
+
+async def ask(path: Path, *methods: str) -> list[Any]:
+    """The replies to calls on a unix socket."""
+    answers: list[Any] = []
+    async with await trio.open_unix_socket(str(path)) as stream:
+        for method in methods:
+            await stream.send_all(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}).encode())
+            received = b""
+            while not received.endswith(b"\n"):
+                received += await stream.receive_some(65_536)
+            answers.append(json.loads(received))
+    return answers
+
+
+async def test_the_operator_asks_a_node_on_its_socket_and_nobody_on_tcp(tmp_path: Path) -> None:
+    home = dev_home(tmp_path / "dev")
+    async with running(home) as node:
+        info, chain_id = await ask(home.ipc_socket, "admin_nodeInfo", "eth_chainId")
+        assert info["result"]["datadir"] == str(home.root.absolute())
+        assert chain_id["result"] == await node.call("eth_chainId")
+        assert stat.S_IMODE(home.ipc_socket.lstat().st_mode) == 0o600
+        with pytest.raises(NodeError, match="admin_nodeInfo does not exist"):
+            await node.call("admin_nodeInfo")
+    assert not home.ipc_socket.exists()
+
+
+async def test_a_node_can_be_kept_to_its_socket_or_have_none(tmp_path: Path) -> None:
+    home = dev_home(tmp_path / "dev")
+    options = NodeOptions(home, NodeConfig(rpc=RpcSettings(enabled=False)), with_network=False)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve_node, options)
+        with trio.fail_after(10):
+            while not home.ipc_socket.exists():
+                await trio.sleep(0.02)
+            await trio.sleep(0.1)
+            assert (await ask(home.ipc_socket, "eth_chainId"))[0]["result"]
+        nursery.cancel_scope.cancel()
+    config = NodeConfig(rpc=RpcSettings(port=free_port(), ipc=False, namespaces=("eth",)))
+    async with running(home, config) as node:
+        assert not home.ipc_socket.exists()
+        with pytest.raises(NodeError, match="net_version does not exist"):
+            await node.call("net_version")
 
 
 @pytest.mark.slow  # libp2p alone takes 1.5 s of CPU to import
