@@ -22,6 +22,8 @@ from p2p.memory_network import open_memory_hub
 from p2p.network import Network
 from state.chain_store import StateUnavailable
 from tests.node.chain_fixture import ACCOUNTS, OPERATOR, RECEIVER, VALIDATOR, HandDrivenChain, transfer
+from vm.block_simulation import BlockOverrides, CallRules, SimulatedBlockRequest, simulate_blocks
+from vm.simulation import CallRequest
 
 
 @pytest.fixture
@@ -99,6 +101,47 @@ async def test_committed_blocks_are_told_by_number_hash_and_transaction(chain: H
     assert (served.block(2), served.header(2), served.receipts(2)) == (None, None, None)
     assert (served.chain_id, served.minimum_tip()) == (1337, 7)
     assert served.client_version.startswith("aurigraph/v")
+
+
+async def test_a_simulation_repeats_a_block_and_writes_nothing(chain: HandDrivenChain) -> None:
+    await chain.decide()
+    served = backend(chain)
+    transaction = transfer(0, 0)
+    await submit(chain, served, transaction.raw)
+    await chain.decide()
+    block, head = served.block(2), served.head()
+    assert block is not None
+    real = block.header
+    asked = SimulatedBlockRequest(
+        BlockOverrides(
+            timestamp=real.timestamp,
+            beneficiary=real.beneficiary,
+            prev_randao=real.prev_randao,
+            parent_beacon_block_root=real.parent_beacon_block_root,
+        ),
+        calls=[
+            CallRequest(
+                ACCOUNTS[0].address,
+                transaction.to,
+                transaction.gas_limit,
+                None,
+                transaction.max_fee_per_gas,
+                transaction.max_priority_fee_per_gas,
+                transaction.value,
+            )
+        ],
+    )
+
+    def free() -> None: ...
+
+    base = served.simulation_base(1, free)
+    rules = CallRules(validates=True, shows_transfers=False, checkpoint=free)
+    (simulated,) = simulate_blocks(base, [asked], rules, gas_cap=10**6)
+    header = simulated.block.header
+    assert replace(header, extra_data=real.extra_data, transactions_root=real.transactions_root) == real
+    assert served.head() == head
+    with pytest.raises(StateUnavailable):
+        served.simulation_base(9, free)
 
 
 async def test_a_block_is_simulated_in_the_environment_it_ran_in(chain: HandDrivenChain) -> None:
