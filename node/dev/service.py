@@ -97,12 +97,12 @@ async def serve_dev_node(
     chain = read_chain(home.genesis)
     constants = chain.constants
     async with AsyncExitStack() as stack:
-        store = open_dev_store(home.database, chain)
-        stack.callback(store.close)
         key_file = KeyFile.open(home.validator_key)
         stack.callback(key_file.close)
         if key_file.key.address not in constants.operators:
             raise HomeError(f"{home.validator_key} is not the key of the validator that {home.genesis} names")
+        store = open_dev_store(home.database, chain)
+        stack.callback(store.close)
         keys = {key.address: key for key in dev_accounts(constants.chain_id)}
         accounts = Accounts(keys, set())
         pool = DevPool(constants, store, config.mempool, accounts.may_speak_for)
