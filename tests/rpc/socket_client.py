@@ -169,11 +169,17 @@ class SocketClient:
 
     async def close_code(self) -> int:
         """Read on until the server closes."""
+        return (await self.read_to_the_end())[1]
+
+    async def read_to_the_end(self) -> tuple[int, int]:
+        """Read on until the server closes: how many messages came, and its code."""
+        received = 0
         try:
             while True:
                 await self.receive()
+                received += 1
         except Closed as closed:
-            return closed.code
+            return received, closed.code
 
     async def close(self, code: int = 1000) -> None:
         """The closing handshake, from this side."""
