@@ -1,7 +1,7 @@
 """Encoded replies that never change, kept by what was asked.
 
 Owns a bounded number of bytes, least recently used first out. Never encodes, never checks whether a reply is
-still true: only replies about committed blocks belong here, and those are final.
+still true: only what its key determines belongs here, such as a block by its hash.
 """
 
 from __future__ import annotations

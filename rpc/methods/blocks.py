@@ -9,7 +9,7 @@ Specification: ethereum/execution-apis, go-ethereum internal/ethapi.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from chain.block import Block
 from chain.header import Header
@@ -72,7 +72,7 @@ class BlockMethods:
     def get_block(self, reference: BlockReference, full: bool) -> object:
         """eth_getBlockByNumber and eth_getBlockByHash."""
         if reference is BlockTag.PENDING:
-            return self._of_pending(lambda pending: _pending_json(pending, full))
+            return self._of_pending(("block", full), lambda pending: _pending_json(pending, full))
         header = self._view.header(reference)
         if header is None:
             return None
@@ -91,7 +91,7 @@ class BlockMethods:
         """eth_getBlockReceipts."""
         if reference is BlockTag.PENDING:
             return self._of_pending(
-                lambda pending: _receipts_json(pending.block, pending.receipts, pending.senders)
+                "receipts", lambda pending: _receipts_json(pending.block, pending.receipts, pending.senders)
             )
         header = self._view.header(reference)
         if header is None:
@@ -155,10 +155,17 @@ class BlockMethods:
             return None
         return _here_or_off_loop(header, lambda: self._receipt(header, location.index))
 
-    def _of_pending(self, render: Callable[[PendingBlock], object]) -> object:
-        return self._view.with_pending(
-            lambda pending: _here_or_off_loop(pending.block.header, lambda: render(pending))
-        )
+    def _of_pending(self, what: Hashable, render: Callable[[PendingBlock], object]) -> object:
+        """Rendered once for each pending block; its hash, though nobody is told, is that of all that it holds."""
+
+        def use(pending: PendingBlock) -> object:
+            header = pending.block.header
+            key = ("pending", what, header.hash)
+            return self._cache.get(key) or _here_or_off_loop(
+                header, lambda: self._cache.put(key, render(pending))
+            )
+
+        return self._view.with_pending(use)
 
     def _transaction(self, header: Header, index: int) -> JsonObject | None:
         block = self._chain.block(header.number)
