@@ -20,6 +20,7 @@ from wsproto.events import (
 )
 from wsproto.utilities import LocalProtocolError
 
+from tests.rpc.json_schema import official_openrpc
 from tests.rpc.wire import Wire
 
 WAIT_S = 10
@@ -136,11 +137,11 @@ class SocketClient:
         return self._next_id
 
     async def answer(self, method: str, *params: object) -> Any:
-        """The reply object of a call; nothing else may come before it."""
+        """The reply object of a call, valid by the official OpenRPC document; nothing else may come before it."""
         call_id = await self.ask(method, *params)
         reply = await self.receive_json()
-        assert reply["jsonrpc"] == "2.0"
         assert reply.get("id") == call_id, reply
+        assert official_openrpc().reply_complaints({"method": method}, reply) == [], (method, params)
         return reply
 
     async def result(self, method: str, *params: object) -> Any:
