@@ -14,6 +14,9 @@ from rpc.errors import RpcFault
 from rpc.method import MalformedArgument, Parameter, optional
 from rpc.params import UINT256_LIMIT, byte_string, members
 
+SMALLEST_INTERVAL_MS: Final = 1_000
+"""Both tools mean intervals from a second to some minutes."""
+
 MAX_NUMBER_CHARS: Final = 80  # 2**256 has 78 decimal digits
 
 
@@ -73,13 +76,16 @@ def without_fork(value: object) -> None:
 
 
 def interval_ms(value: object) -> int:
-    """Hardhat also takes a range `[low, high]` to draw from; this chain makes its blocks at `high`."""
+    """The interval of evm_setIntervalMining, which Hardhat's tools send in milliseconds and Foundry's in seconds: below
+    SMALLEST_INTERVAL_MS it counts as seconds. Hardhat also takes a range `[low, high]` to draw from; here `high` holds.
+    """
     if isinstance(value, list) and len(value) == 2:
         low, high = number(value[0]), number(value[1])
         if low > high:
             raise MalformedArgument("the range ends before it begins")
         return high
-    return number(value)
+    interval = number(value)
+    return interval if interval >= SMALLEST_INTERVAL_MS else interval * 1000
 
 
 NUMBER: Final = Parameter(number)

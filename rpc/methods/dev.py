@@ -162,7 +162,7 @@ class DevMethods:
         return True
 
     def set_interval_ms(self, interval_ms: int) -> bool:
-        """evm_setIntervalMining: milliseconds, as Hardhat means it; 0 ends it."""
+        """evm_setIntervalMining; 0 ends it."""
         self._dev.set_interval_ms(interval_ms or None)
         return True
 

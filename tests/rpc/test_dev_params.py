@@ -46,8 +46,8 @@ def test_a_fork_is_refused_and_no_fork_is_not() -> None:
             without_fork(options)
 
 
-def test_an_interval_may_be_a_range() -> None:
-    assert interval_ms(1000) == 1000
+def test_an_interval_is_in_seconds_or_milliseconds_and_may_be_a_range() -> None:
+    assert [interval_ms(value) for value in (0, 1, 999, 1000, "0x1388")] == [0, 1000, 999_000, 1000, 5000]
     assert interval_ms([1000, 2000]) == 2000
     with pytest.raises(MalformedArgument):
         interval_ms([2, 1])

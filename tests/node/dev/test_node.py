@@ -147,8 +147,7 @@ async def test_the_end_of_time_is_no_end_of_the_node(tmp_path: Path) -> None:
             ("eth_sendTransaction", ({"from": FIRST, "to": STRANGER},)),
         ):
             assert "out of range" in (await dev.error(method, *params))[1]
-        await dev.call("anvil_setIntervalMining", 1)
-        await dev.call("evm_setIntervalMining", 1)
+        dev.node.set_interval_ms(1)
         with trio.fail_after(5):
             while dev.node.interval_ms is not None:
                 await trio.sleep(0.01)
