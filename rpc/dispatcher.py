@@ -169,7 +169,8 @@ class Dispatcher:
 
     def begin(self, call: _Call) -> object:
         """The inline part of a call: its result, a deferred answer, or an RpcError (returned, not raised)."""
-        if not _may_be_id(bytes(call.id)):
+        call_id = bytes(call.id)
+        if not call_id.isdigit() and not _may_be_id(call_id):  # nearly all are numbers
             return RpcFault.INVALID_REQUEST.error()
         method = self._methods.get(call.method)
         if method is None:
@@ -233,14 +234,17 @@ class Dispatcher:
     def reply(self, call: _Call, result: object) -> bytes | None:
         """The reply to a call whose result, or RpcError, is known; None for a notification."""
         call_id = bytes(call.id)
-        if not call_id:
-            return None
-        if not _may_be_id(call_id):
-            call_id = _NULL
+        if not call_id.isdigit():
+            if not call_id:
+                return None
+            if not _may_be_id(call_id):
+                call_id = _NULL
+        if type(result) is msgspec.Raw:
+            return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (call_id, result)
         if isinstance(result, RpcError):
             return _error_reply(call_id, result)
         try:
-            encoded = bytes(result) if type(result) is msgspec.Raw else _encode(result)
+            encoded = _encode(result)
         except (TypeError, OverflowError, ValueError, msgspec.MsgspecError) as error:
             return _error_reply(call_id, _returned(error, call.method))
         return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (call_id, encoded)
@@ -268,8 +272,9 @@ class _Batch:
             self._budget.give_back(self._charged)  # the sender charges the whole reply again, at once
 
     async def _run(self) -> bytes | None:
-        dispatcher = self._dispatcher
-        slice_end = time.perf_counter() + LOOP_SLICE_S
+        dispatcher, replies = self._dispatcher, self._replies
+        begin, reply_to, now = dispatcher.begin, dispatcher.reply, time.perf_counter
+        slice_end = now() + LOOP_SLICE_S
         for position, element in enumerate(self._elements):
             if isinstance(element, _Refused):
                 await self._submit_waiting()
@@ -277,23 +282,24 @@ class _Batch:
                 continue
             if self._waiting and not dispatcher.submits(element):
                 await self._submit_waiting()  # what follows may ask about them
-            result = dispatcher.begin(element)
-            if type(result) is Submission:
-                self._waiting.append((element, result.raw))
-                continue
-            if self._waiting:
-                await self._submit_waiting()  # a malformed transaction: replies keep the order
+            result = begin(element)
             if type(result) in _DEFERRED:
+                if isinstance(result, Submission):
+                    self._waiting.append((element, result.raw))
+                    continue
                 result = await dispatcher.finish(result, self._until, self._session)
-            reply = dispatcher.reply(element, result)
+            elif self._waiting:
+                await self._submit_waiting()  # a malformed transaction: replies keep the order
+            reply = reply_to(element, result)
             if reply is not None:
-                self._add(reply)
+                replies.append(reply)
+                self._reply_bytes += len(reply) + 1
                 if self._reply_bytes > UNCHARGED_REPLY_BYTES and (fault := self._overflow()) is not None:
                     self._replies.pop()
                     return self._cut_off(position, fault)
-            if time.perf_counter() > slice_end:
+            if now() > slice_end:
                 await trio.lowlevel.checkpoint()
-                slice_end = time.perf_counter() + LOOP_SLICE_S
+                slice_end = now() + LOOP_SLICE_S
                 if trio.current_time() > self._until:
                     return self._cut_off(position + 1, RpcFault.TIMED_OUT)
         await self._submit_waiting()
