@@ -18,6 +18,7 @@ from vm.environment import BlockEnvironment, TransactionContext
 from vm.errors import (
     ExecutionReverted,
     InitcodeTooLarge,
+    InvalidCallRequest,
     NonceMax,
     NonceTooHigh,
     NonceTooLow,
@@ -104,6 +105,10 @@ def perform_call(
     Raises SimulatedBlockFull, SimulatedCallRejected, InvalidCallRequest, and what the checkpoint raises.
     """
     check_request(request)
+    if (
+        request.blob_hashes
+    ):  # a call may ask what code would see of them, but no block of this chain holds blobs
+        raise InvalidCallRequest("blob transactions are not supported by this chain")
     wanted = gas_left if request.gas is None else request.gas
     if wanted > gas_left:
         raise SimulatedBlockFull(gas_left, wanted)

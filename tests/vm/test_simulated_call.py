@@ -3,6 +3,7 @@
 import pytest
 
 from chain.transaction import TransactionType, sign_authorization
+from chain.types import Hash32
 from state.account import MAX_NONCE
 from tests.vm.simulated_blocks import (
     CONTRACT,
@@ -143,6 +144,11 @@ def test_without_validation_nonces_are_free_and_contracts_may_call() -> None:
     found = chain.simulate(block(call(nonce=99), call(BOB.address, CONTRACT)))[0]
     assert [item.nonce for item in found.block.transactions] == [99, 1]
     assert all(outcome.error is None for outcome in found.calls)
+
+
+def test_no_block_holds_blobs() -> None:
+    with pytest.raises(InvalidCallRequest, match="blob transactions are not supported"):
+        Chain(funded()).simulate(block(call(blob_hashes=(Hash32(b"\x01" * 32),))))
 
 
 def test_two_prices_are_no_call() -> None:
