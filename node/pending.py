@@ -69,7 +69,8 @@ class _Shown:
 class PendingBlocks:
     """One event loop owns it. It listens to the pool (rpc.backend.EventListener).
 
-    environment: that of a block built now; see ChainApplication.pending_environment.
+    environment: that of a block built now; see ChainApplication.pending_environment. shown_at_least_s: 0 where nothing
+    but readers uses the machine.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class PendingBlocks:
         environment: Callable[[], BlockEnvironment],
         max_block_bytes: int,
         *,
+        shown_at_least_s: float = SHOWN_AT_LEAST_S,
         build_budget_s: float = BUILD_BUDGET_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -86,6 +88,7 @@ class PendingBlocks:
         self._pool = pool
         self._environment = environment
         self._max_block_bytes = max_block_bytes
+        self._shown_at_least_s = shown_at_least_s
         self._build_budget_s = build_budget_s
         self._monotonic = monotonic
         self._thread = trio.CapacityLimiter(1)
@@ -117,10 +120,10 @@ class PendingBlocks:
         environment = self._environment()
         if shown.parent is not self._parent(environment):
             return False
-        if shown.took_s > CHEAP_BUILD_S and self._monotonic() - shown.made_s < SHOWN_AT_LEAST_S:
+        if shown.took_s > CHEAP_BUILD_S and self._monotonic() - shown.made_s < self._shown_at_least_s:
             return True
-        is_same_second = environment.timestamp == shown.block.environment.timestamp
-        return is_same_second and shown.pool_version == self._pool.version
+        is_same_block = _visible(environment) == _visible(shown.block.environment)
+        return is_same_block and shown.pool_version == self._pool.version
 
     def _parent(self, environment: BlockEnvironment) -> StateView:
         return self._store.state_at(environment.number - 1)
@@ -185,3 +188,14 @@ class PendingBlocks:
             state,
             environment,
         )
+
+
+def _visible(environment: BlockEnvironment) -> tuple[object, ...]:
+    """What contracts and clients see of it, except for the consensus root, which depends on the millisecond."""
+    return (
+        environment.timestamp,
+        environment.beneficiary,
+        environment.gas_limit,
+        environment.base_fee_per_gas,
+        environment.prev_randao,
+    )

@@ -23,7 +23,7 @@ from node.application import ChainApplication
 from node.config import MempoolSettings
 from node.finality import certificate_json, validators_json
 from node.fork_configuration import fork_configurations
-from node.pending import PendingBlocks
+from node.pending import SHOWN_AT_LEAST_S, PendingBlocks
 from node.pool import TransactionPool
 from p2p.multiaddress import peer_id_text
 from p2p.network import Network
@@ -56,6 +56,8 @@ class NodeRpcBackend:
         network: Network | None,
         consensus_status: Callable[[], ConsensusStatus | None],
         wall_time_ms: Callable[[], int],
+        *,
+        pending_shown_at_least_s: float = SHOWN_AT_LEAST_S,
     ) -> None:
         self._store = store
         self._application = application
@@ -66,7 +68,11 @@ class NodeRpcBackend:
         self._wall_time_ms = wall_time_ms
         self._first_height = store.head.number
         self._pending = PendingBlocks(
-            store, pool, application.pending_environment, application.constants.params.max_block_bytes
+            store,
+            pool,
+            application.pending_environment,
+            application.constants.params.max_block_bytes,
+            shown_at_least_s=pending_shown_at_least_s,
         )
 
     # --- ChainBackend -------------------------------------------------------------------------------------

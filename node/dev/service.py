@@ -29,9 +29,7 @@ from node.dev.pool import DevPool
 from node.engines import EngineChoice
 from node.errors import HomeError
 from node.home import NodeHome
-from node.pending import PendingBlocks
 from node.rpc_backend import CLIENT_VERSION, NodeRpcBackend
-from rpc.backend import PendingBlock
 from rpc.config import RpcConfig
 from rpc.server import serve_rpc
 from state.chain_store import ChainStore
@@ -65,7 +63,17 @@ class DevRpcBackend(NodeRpcBackend):
         settings: MempoolSettings,
         node: DevNode,
     ) -> None:
-        super().__init__(store, application, pool, settings, None, lambda: None, application.clock)
+        # Who sets the next block's time or waits for nothing else wants to see the pending block as it would be now.
+        super().__init__(
+            store,
+            application,
+            pool,
+            settings,
+            None,
+            lambda: None,
+            application.clock,
+            pending_shown_at_least_s=0,
+        )
         self._node = node
 
     @property
@@ -77,12 +85,6 @@ class DevRpcBackend(NodeRpcBackend):
         if self._node.automine and any(isinstance(answer, bytes) for answer in answers):
             await self._node.mine_waiting()
         return answers
-
-    async def pending_block(self) -> PendingBlock:
-        """Always as it would be now: who sets the next block's time or waits for nothing else wants to see it."""
-        application = self._application
-        environment, room = application.pending_environment, application.constants.params.max_block_bytes
-        return await PendingBlocks(self._store, self._pool, environment, room).current()
 
     def next_base_fee(self) -> int:
         return self._application.pending_environment().base_fee_per_gas

@@ -123,6 +123,33 @@ async def test_it_is_not_built_again_while_nothing_changes(chain: HandDrivenChai
     assert hashes(later) == hashes(shown)
 
 
+async def test_what_is_wished_for_the_next_block_shows(
+    chain: HandDrivenChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.pending.CHEAP_BUILD_S", -1.0)
+    wished: dict[str, object] = {}
+    frozen = chain.application.pending_environment()
+
+    def environment() -> BlockEnvironment:
+        return replace(frozen, **wished)  # type: ignore[arg-type]
+
+    blocks = PendingBlocks(chain.store, chain.pool, environment, 10**6, shown_at_least_s=0)
+    shown = await blocks.current()
+    assert await blocks.current() is shown
+    for name, value in (
+        ("timestamp", frozen.timestamp + 100),
+        ("base_fee_per_gas", 7),
+        ("beneficiary", RECEIVER),
+        ("gas_limit", 50_000),
+        ("prev_randao", bytes(32)),
+    ):
+        wished[name] = value
+        other = await blocks.current()
+        assert other is not shown
+        assert getattr(other.environment, name) == value
+        shown = other
+
+
 async def test_a_new_head_shows_at_once(chain: HandDrivenChain) -> None:
     blocks = pending_blocks(chain)
     await submit(chain, transfer(0, 0))
