@@ -95,10 +95,9 @@ class CallTracer:
         if opened.logs:
             self._log_pieces.append(len(self._pieces))
             self._write(b',"logs":' + msgspec.json.encode(opened.logs), opened.taken)
-        self._budget.take(2 * len(outcome.output))
         end = _end_of(message, outcome)
         if self._open:
-            self._write(b"," + msgspec.json.encode(end)[1:], 2 * len(outcome.output))
+            self._write(b"," + msgspec.json.encode(end)[1:])
         else:
             self._top_end = end  # what it used is known later
 

@@ -32,7 +32,8 @@ from vm.call import create_address
 from vm.environment import BlockEnvironment
 from vm.simulation import CallRequest
 from vm.tracing import interface
-from vm.tracing.interface import InvalidTracer, TraceTooLarge
+from vm.tracing.call_list import CallList, ListedCall
+from vm.tracing.interface import Budget, InvalidTracer, TraceTooLarge, TransactionTracer
 from vm.tracing.run import TRACERS, make_tracer, trace_call, trace_transaction
 from vm.transaction import apply_transaction
 
@@ -477,3 +478,66 @@ def test_a_call_that_nobody_signed_can_be_traced() -> None:
     )
     assert top["output"] == word(6)
     assert top["gas"] == hex(100_000)
+
+
+def test_what_is_undone_takes_nothing_of_the_bound() -> None:
+    # A hundred calls that log 1,000 bytes and fail: their logs do not count, one that lasts does.
+    callee = assemble(1_000, 0, "LOG0", "INVALID")
+    code = call_to(int.from_bytes(CALLEE, "big"), gas=20_000) + assemble("POP")
+    accounts = scene(code * 20 + assemble(500, 0, "LOG0", "STOP"), callee=callee)
+    recovered = transaction(to=CONTRACT)
+
+    def logged(limit: int) -> Any:
+        tracer = make_tracer("callTracer", {"withLog": True}, Budget(limit))
+        return trace_transaction(accounts.reader, ENVIRONMENT, recovered, tracer)
+
+    found = logged(20_000)
+    assert len(json.dumps(found)) < 10_000
+    assert len(found["calls"]) == 20
+    assert not any("logs" in call for call in found["calls"])
+    assert [log["index"] for log in found["logs"]] == ["0x0"]
+    with pytest.raises(TraceTooLarge):
+        logged(1_500)
+
+
+@pytest.mark.parametrize("tracer", list(TRACERS))
+def test_a_trace_as_json_is_the_trace_and_within_its_bound(tracer: str) -> None:
+    code = call_to(int.from_bytes(CALLEE, "big"), value=1) + assemble(7, 3, "SSTORE", 32, 0, "RETURN")
+    recovered = transaction(to=CONTRACT, data=b"\xa9\x05\x9c\xbb" + bytes(64))
+    accounts = scene(code, callee=returning(3))
+
+    def listened(limit: int) -> TransactionTracer:
+        listener = make_tracer(tracer, {}, Budget(limit))
+        trace_transaction(accounts.reader, ENVIRONMENT, recovered, listener)
+        return listener
+
+    listener = listened(1_000_000)
+    assert json.loads(listener.encoded()) == listener.result()
+    assert listened(len(listener.encoded())).encoded() == listener.encoded()  # what fits is never refused
+
+
+def test_the_list_of_calls_tells_what_lasts() -> None:
+    # CALLEE calls EMPTY and fails; the contract calls EMPTY itself, by delegation too.
+    inner = call_to(EMPTY_WORD, value=0)
+    code = (
+        call_to(int.from_bytes(CALLEE, "big"))
+        + inner
+        + assemble(0, 0, 0, 0, EMPTY_WORD, 9, "DELEGATECALL", "STOP")
+    )
+    listener = CallList(Budget())
+    trace_transaction(
+        scene(code, callee=inner + assemble("INVALID")).reader,
+        ENVIRONMENT,
+        transaction(to=CONTRACT),
+        listener,
+    )
+
+    def shown(calls: list[ListedCall]) -> list[tuple[str, int, bool, int | None]]:
+        return [(call.kind, call.depth, call.failed, call.value) for call in calls]
+
+    top, last = ("CALL", 0, False, 0), ("DELEGATECALL", 1, False, None)
+    own = ("CALL", 1, False, 0)
+    assert shown(listener.calls) == [top, ("CALL", 1, True, 0), ("CALL", 2, False, 0), own, last]
+    assert shown(listener.lasting()) == [top, own, last]
+    with pytest.raises(TraceTooLarge):
+        trace_transaction(scene(code).reader, ENVIRONMENT, transaction(to=CONTRACT), CallList(Budget(500)))
