@@ -74,6 +74,19 @@ async def wait_on_loop() -> object:
     return "waited"
 
 
+def is_main_thread(_deadline: Deadline) -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+async def wait_and_compute() -> object:
+    await trio.sleep(0)
+    return OffLoop(is_main_thread)
+
+
+async def wait_and_wait() -> object:
+    return OnLoop(wait_on_loop)
+
+
 def build(pool: PoolRecorder | None = None, budget: ByteBudget | None = None, **limits: Any) -> Dispatcher:
     methods = [
         Method("constant", lambda: "x", constant=msgspec.Raw(b'"0x1"')),
@@ -85,7 +98,9 @@ def build(pool: PoolRecorder | None = None, budget: ByteBudget | None = None, **
         Method("broken", fail_with(InvariantViolation("broken"))),
         Method("unencodable", lambda: object()),
         Method("send", lambda raw: Submission(raw.encode()), (Parameter(anything),), submits=True),
-        Method("heavy", lambda: OffLoop(lambda _: threading.current_thread() is threading.main_thread())),
+        Method("heavy", lambda: OffLoop(is_main_thread)),
+        Method("waits_and_computes", lambda: OnLoop(wait_and_compute)),
+        Method("waits_and_waits", lambda: OnLoop(wait_and_wait)),
         Method("waits", lambda: OnLoop(wait_on_loop)),
         Method("waits_forever", lambda: OnLoop(trio.sleep_forever)),
         Method("heavy_bug", lambda: OffLoop(lambda _: int("x"))),
@@ -301,6 +316,9 @@ async def test_heavy_calls_leave_the_main_thread() -> None:
 
 async def test_an_asynchronous_answer_is_awaited_alone_and_in_a_batch() -> None:
     assert (await ask(build(), call("waits")))["result"] == "waited"
+    assert (await ask(build(), call("waits_and_computes")))["result"] is False
+    with pytest.raises(InvariantViolation):
+        await ask(build(), call("waits_and_waits"))
     replies = await ask(build(), [call("waits", id=1), call("constant", id=2)])
     assert [reply["result"] for reply in replies] == ["waited", "0x1"]
 
