@@ -70,8 +70,15 @@ def run(options: Options) -> Iterator[Measurement]:
 
 def _one_validator(folder: Path, count: int) -> Iterator[Measurement]:
     home, port = folder / "dev", BASE_PORT
-    command = [sys.executable, "-m", "cli", "start", "--dev", "--home", str(home), "--rpc-port", str(port)]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+    aurigraph = [sys.executable, "-m", "cli"]
+    subprocess.run([*aurigraph, "init", "--dev", "--home", str(home)], check=True, capture_output=True)
+    # Without --dev the chain has consensus, its log and its signer, as every validator does.
+    command = [*aurigraph, "start", "--home", str(home), "--rpc-port", str(port)]
+    alone = {**os.environ, "AURIGRAPH_P2P_LISTEN": ""}
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, env=alone) as process,
+    ):
         try:
             client = RpcClient(f"http://127.0.0.1:{port}")
             _wait_for_rpc(client)
