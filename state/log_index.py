@@ -23,14 +23,14 @@ Related schemes: go-ethereum's former bloombits, and its filter maps (EIP-7745).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final
 from zlib import crc32
 
 from chain.errors import InvariantViolation
 from chain.receipt import MAX_TOPICS, Receipt
-from chain.types import Address, Hash32
 from state.block_codec import decode_logs
 from state.columns import META_LOG_INDEX, Column
 from state.kv import DatabaseDamaged, KeyValueStore, WriteBatch
@@ -50,24 +50,21 @@ ENTRY_BYTES: Final = 5  # what the bucket does not say of the fingerprint (3), a
 
 _COLUMN: Final = Column.LOG_SECTION.value
 _META_KEY: Final = Column.META.value + META_LOG_INDEX
+_TOPIC_POSITIONS: Final = tuple(range(ADDRESS_POSITION + 1, ADDRESS_POSITION + 1 + MAX_TOPICS))
 # No address is empty, so this term is free to stand for "the block has logs": a search for any log is one for it.
 _ANY_POSITION: Final = ADDRESS_POSITION
 _ANY_TERM: Final = b""
 
 
-def fingerprints(logs: Iterable[tuple[bytes, Sequence[bytes]]]) -> list[int]:
-    """The fingerprints of the terms of (address, topics) pairs, each term once."""
-    addresses: set[bytes] = set()
-    positions: tuple[set[bytes], ...] = tuple(set() for _ in range(MAX_TOPICS))
-    for address, topics in logs:
-        addresses.add(address)
-        for terms, topic in zip(positions, topics, strict=False):
-            terms.add(topic)
+def _fingerprints(addresses: Collection[bytes], topics: Collection[Sequence[bytes]]) -> set[int]:
+    """The fingerprints of the terms of logs, whose addresses and topics these are."""
     if not addresses:
-        return []
-    found = [crc32(_ANY_TERM, _ANY_POSITION)]
-    for position, seen in enumerate((addresses, *positions), ADDRESS_POSITION):
-        found += [crc32(term, position) for term in seen]
+        return set()
+    found = set(map(crc32, set(addresses), repeat(ADDRESS_POSITION)))
+    update = found.update
+    for of_log in topics:
+        update(map(crc32, of_log, _TOPIC_POSITIONS))
+    found.add(crc32(_ANY_TERM, _ANY_POSITION))
     return found
 
 
@@ -84,7 +81,7 @@ class _OpenSection:
     entries: int = 0
     buckets: list[bytearray] = field(default_factory=lambda: [bytearray() for _ in range(BUCKETS)])
 
-    def add(self, found: Sequence[int]) -> None:
+    def add(self, found: Collection[int]) -> None:
         """Add the fingerprints of block `next_number`."""
         number = self.next_number & 0xFFFF
         buckets = self.buckets
@@ -118,7 +115,7 @@ class Indexed:
 
     rows: WriteBatch
     number: int
-    found: Sequence[int]
+    found: Collection[int]
 
 
 class LogIndex:
@@ -151,7 +148,8 @@ class LogIndex:
         section = self._open
         if section.next_number != number:
             return None
-        found = fingerprints((log.address, log.topics) for receipt in receipts for log in receipt.logs)
+        logs = [log for receipt in receipts for log in receipt.logs]
+        found = _fingerprints([log.address for log in logs], [log.topics for log in logs])
         return Indexed(_filled(section, found), number, found)
 
     def committed(self, indexed: Indexed | None) -> None:
@@ -179,10 +177,8 @@ class LogIndex:
         again.
         """
         entries = 0
-        for number, logs in self._stored_logs(
-            self.next_number, min(head, self.next_number + STEP_BLOCKS - 1)
-        ):
-            found = fingerprints(logs)
+        first = self.next_number
+        for number, found in self._stored_fingerprints(first, min(head, first + STEP_BLOCKS - 1)):
             with self._lock:
                 rows = _filled(self._open, found)
                 if rows:
@@ -202,16 +198,18 @@ class LogIndex:
         while self.catch_up(head) and self._open.first == first:
             pass
 
-    def _stored_logs(self, first: int, last: int) -> Iterator[tuple[int, list[tuple[Address, list[Hash32]]]]]:
+    def _stored_fingerprints(self, first: int, last: int) -> Iterator[tuple[int, set[int]]]:
         rows = self._rows.iterate(Column.RECEIPTS.value, start=first.to_bytes(8, "big"))
         for number in range(first, last + 1):
             key, raw = next(rows, (b"", b""))
             if key[1:] != number.to_bytes(8, "big"):
                 raise DatabaseDamaged(f"the receipts of block {number} are missing")
             try:
-                yield number, [(log[0], log[1]) for logs in decode_logs(raw) for log in logs]
+                logs = [log for logs in decode_logs(raw) for log in logs]
+                found = _fingerprints([log[0] for log in logs], [log[1] for log in logs])
             except (ValueError, TypeError, IndexError) as error:
                 raise DatabaseDamaged(f"receipts of block {number}: {error}") from error
+            yield number, found
 
     # --- searching -------------------------------------------------------------------------------------------
 
@@ -254,7 +252,7 @@ class LogIndex:
         raise DatabaseDamaged(f"rows of the log index are missing between blocks {first} and {last}")
 
 
-def _filled(section: _OpenSection, found: Sequence[int]) -> WriteBatch:
+def _filled(section: _OpenSection, found: Collection[int]) -> WriteBatch:
     """The rows of the section with one more block, if that fills it; otherwise none."""
     if section.has_room(len(found)):
         return {}

@@ -413,7 +413,16 @@ def test_garbled_records_are_damage() -> None:
         chain.store.matching_logs(1, terms([2]))
 
 
-@pytest.mark.parametrize("garbled", [b"\x01\x93", b"\x01\x91\x94\x02\xc3\x00\x91\x05", None])
+@pytest.mark.parametrize(
+    "garbled",
+    [
+        None,
+        b"\x01\x93",
+        b"\x01\x91\x94\x02\xc3\x00\x91\x05",  # a log that is a number
+        b"\x01\x91\x94\x02\xc3\x00\x91\x91\xc4\x01a",  # an address alone
+        b"\x01\x91\x94\x02\xc3\x00\x91\x93\xc4\x01a\x05\xc4\x00",  # topics that are a number
+    ],
+)
 def test_an_index_cannot_be_made_of_garbled_receipts(garbled: bytes | None) -> None:
     chain = Chain.start()
     chain.append([[log(2)]])
