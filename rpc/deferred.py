@@ -44,9 +44,11 @@ class OffLoop:
     """A computation that would hold the event loop; it runs in a worker thread.
 
     `job` returns a JSON value, or finished JSON as `msgspec.Raw`; it may raise what an inline method may.
+    `is_long`: it may take many seconds, and keeps its own time; short ones do not wait behind it.
     """
 
     job: Callable[[Deadline], object]
+    is_long: bool = False
 
 
 @dataclass(frozen=True, slots=True)

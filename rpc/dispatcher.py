@@ -207,7 +207,7 @@ class Dispatcher:
             with trio.move_on_at(until):
                 left = await deferred.job() if isinstance(deferred, OnLoop) else deferred
                 if isinstance(left, OffLoop):
-                    left = await self._heavy.run(partial(_run_and_encode, left.job))
+                    left = await self._heavy.run(partial(_run_and_encode, left.job), is_long=left.is_long)
                 if isinstance(left, Submission | OnLoop):
                     raise InvariantViolation(f"not a deferred answer that can be finished: {left!r}")
                 result = left

@@ -69,11 +69,13 @@ class DebugMethods:
             replay.trace(recovered(block, index), tracer)
             return msgspec.Raw(self._bounded(tracer.encoded()))
 
-        return OffLoop(lambda _deadline: run())
+        return OffLoop(lambda _deadline: run(), is_long=True)
 
     def trace_block(self, reference: BlockReference, config: TraceConfig) -> OffLoop:
         """debug_traceBlockByNumber and ByHash."""
-        return OffLoop(lambda _deadline: self._trace_block(self._replays.block(reference), config))
+        return OffLoop(
+            lambda _deadline: self._trace_block(self._replays.block(reference), config), is_long=True
+        )
 
     def trace_encoded_block(self, raw: bytes, config: TraceConfig) -> OffLoop:
         """debug_traceBlock: of a block of this chain."""
@@ -85,7 +87,7 @@ class DebugMethods:
                 raise RpcFault.UNDECODABLE_BLOCK.error(detail=error) from None
             return self._trace_block(self._replays.block(block.hash), config)
 
-        return OffLoop(lambda _deadline: run())
+        return OffLoop(lambda _deadline: run(), is_long=True)
 
     def _trace_block(self, block: Block, config: TraceConfig) -> msgspec.Raw:
         clock = TraceClock(self._limits, config.timeout_s)
@@ -135,7 +137,7 @@ class DebugMethods:
                 raise RpcFault.TRACING_FAILED.error(detail=error) from None
             return msgspec.Raw(self._bounded(tracer.encoded()))
 
-        return OffLoop(lambda _deadline: run())
+        return OffLoop(lambda _deadline: run(), is_long=True)
 
     def _state_of_call(self, number: int, index: int | None, clock: TraceClock) -> StateReader:
         if index is None:

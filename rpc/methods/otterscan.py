@@ -193,7 +193,7 @@ class OtterscanMethods:
             result = self._replays.begin_before(block, index, clock).apply(recovered(block, index))
             return text(result.output)
 
-        return OffLoop(lambda _deadline: run())
+        return OffLoop(lambda _deadline: run(), is_long=True)
 
     def internal_operations(self, transaction_hash: Hash32) -> OffLoop:
         """ots_getInternalOperations: transfers, creations and self-destructions by contracts."""
@@ -202,12 +202,13 @@ class OtterscanMethods:
             lasting = self._calls_of(transaction_hash).lasting()
             return [_operation(call) for call in lasting if _is_operation(call)]
 
-        return OffLoop(lambda _deadline: run())
+        return OffLoop(lambda _deadline: run(), is_long=True)
 
     def trace_transaction(self, transaction_hash: Hash32) -> OffLoop:
         """ots_traceTransaction: all calls, in the order in which they begin."""
         return OffLoop(
-            lambda _deadline: msgspec.Raw(self._bounded(self._calls_of(transaction_hash).encoded()))
+            lambda _deadline: msgspec.Raw(self._bounded(self._calls_of(transaction_hash).encoded())),
+            is_long=True,
         )
 
     def _calls_of(self, transaction_hash: Hash32) -> CallList:

@@ -126,7 +126,7 @@ class SearchMethods:
             page, scan = self._search(address, size, range(start, -1, -1), deadline)
             return self._page_json(page.found, first=block == 0, last=not page.has_more and not scan.at_bound)
 
-        return OffLoop(run)
+        return OffLoop(run, is_long=True)
 
     def after(self, address: Address, block: int, size: int) -> OffLoop:
         """ots_searchTransactionsAfter: the oldest behind `block`, of which the newest first again."""
@@ -138,7 +138,7 @@ class SearchMethods:
             found = page.found[::-1]
             return self._page_json(found, first=not page.has_more and not scan.at_bound, last=block == 0)
 
-        return OffLoop(run)
+        return OffLoop(run, is_long=True)
 
     def _search(self, address: Address, size: int, numbers: range, deadline: Deadline) -> tuple[_Page, _Scan]:
         head = self._chain.head().number
@@ -203,7 +203,7 @@ class SearchMethods:
                 raise RpcFault.SEARCH_BOUND.error(address=text(sender), first=first, last=newest)
             return None
 
-        return OffLoop(run)
+        return OffLoop(run, is_long=True)
 
     def _has_passed(self, sender: Address, nonce: int, number: int) -> bool:
         account = self._chain.state_at(number).account(sender)
@@ -245,7 +245,7 @@ class SearchMethods:
                 address=text(address), first=scan.last or newest, last=newest, kept=oldest
             )
 
-        return OffLoop(run)
+        return OffLoop(run, is_long=True)
 
     def _is_contract(self, address: Address, number: int) -> bool:
         state = self._chain.state_at(number)

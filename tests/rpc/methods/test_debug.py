@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from chain.header import decode_header
 from chain.receipt import decode_receipt
@@ -251,6 +252,32 @@ async def test_traces_are_bounded_in_time(serve: Serve) -> None:
         code, message = await wire.error("debug_traceCall", *spin, config)
         assert code == -32000
         assert message.startswith("execution aborted (timeout = ")
+
+
+async def test_other_calls_do_not_wait_behind_traces(
+    serve: Serve, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rpc.heavy.MAX_WAITING_LONG", 1)
+    port = await serve(RpcConfig(port=0, calls=CallLimits(worker_threads=1, max_trace_bytes=10**9)))
+    spin = ({"to": hexed(SPINNER)}, "latest", {"tracer": "callTracer", "timeout": "600ms"})
+    refusals: list[tuple[int, str]] = []
+
+    async def trace() -> None:
+        refusals.append(await (await Wire.open(port)).error("debug_traceCall", *spin))
+
+    for _ in range(3):
+        nursery.start_soon(trace)
+    await trio.sleep(0.1)
+    wire = await Wire.open(port)
+    with trio.fail_after(0.4):
+        assert await wire.result("eth_call", {"to": hexed(COUNTER)}) == word(42)
+    assert refusals == [
+        (-32005, "limit exceeded: too many calls are waiting, try again later")
+    ]  # one runs, one waits
+    with trio.fail_after(5):
+        while len(refusals) < 3:
+            await trio.sleep(0.05)
+    assert {code for code, _ in refusals[1:]} == {-32000}
 
 
 async def test_traces_are_bounded_in_size_and_memory(serve: Serve) -> None:
