@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from chain.block import Block
 from chain.errors import CallerError, EnvironmentFault, InvariantViolation
@@ -106,6 +106,8 @@ DEFAULT_LIMITS: Final = StoreLimits()
 
 class ChainStore:
     """The committed chain. Made by `open`; see the module docstring for threads and crashes."""
+
+    views_kept: ClassVar[int] = STATE_VIEWS_KEPT
 
     def __init__(self, rows: KeyValueStore, chain_id: int, limits: StoreLimits) -> None:
         """Use `open`: this does not check the database."""
@@ -211,7 +213,7 @@ class ChainStore:
         view = StateView(head.number, self._rows.snapshot(), caches)
         self._views[head.number] = view
         # Not closed here: a reader may still use it. The snapshot goes when the last reader drops the view.
-        self._views.pop(head.number - STATE_VIEWS_KEPT, None)
+        self._views.pop(head.number - self.views_kept, None)
         self._latest = view
         self._head = head
 
@@ -270,14 +272,14 @@ class ChainStore:
 
     def state_at(self, number: int) -> StateView:
         """The state after block `number`: the head or one of the blocks before it that were committed since the
-        database was opened, STATE_VIEWS_KEPT in all. Raises StateUnavailable.
+        database was opened, `views_kept` in all. Raises StateUnavailable.
         """
         view = self._views.get(number)
         if view is None:
             # "missing trie node" and "is not available" are what clients look for to take another node (go-ethereum).
             raise StateUnavailable(
                 f"missing trie node: historical state of block {number} is not available, this node keeps that "
-                f"of the last {STATE_VIEWS_KEPT} blocks since its start"
+                f"of the last {self.views_kept} blocks since its start"
             )
         return view
 

@@ -33,6 +33,9 @@ from state.views import StateCaches
 DEV_MARK: Final = b"dev"
 """Name of the small record that says: this chain was changed by hand, or may have been."""
 
+DEV_STATE_VIEWS_KEPT: Final = 4_096
+"""A test that makes a thousand blocks may still ask for the state before them. Costs about 1 KB of memory each."""
+
 
 class _DevBlockStore(BlockStore):
     def decode_body(self, raw: bytes) -> tuple[Transaction, ...]:
@@ -42,6 +45,8 @@ class _DevBlockStore(BlockStore):
 class DevChainStore(ChainStore):
     """Made by `open_dev`. After `go_back` and `start_over` it is another chain; whoever keeps something of the old one
     has to look again."""
+
+    views_kept = DEV_STATE_VIEWS_KEPT
 
     def __init__(self, rows: KeyValueStore, chain_id: int, limits: StoreLimits) -> None:
         super().__init__(rows, chain_id, limits)

@@ -14,7 +14,7 @@ from chain.types import ZERO_HASH, Address
 from genesis import GenesisValidator, dev_genesis, genesis_block, genesis_state
 from genesis.presets import DEV_OPERATOR
 from state.account import Account
-from state.chain_store import ChainStore, StateUnavailable
+from state.chain_store import STATE_VIEWS_KEPT, ChainStore, StateUnavailable
 from state.changes import StateChanges
 from state.dev_store import DevChainStore
 from state.kv import DatabaseDamaged, KeyValueStore, MemoryStore
@@ -120,6 +120,15 @@ def test_going_back_restores_blocks_state_and_history() -> None:
     again = append(store, paid(SOMEBODY, 100))
     assert store.block(3) == again
     assert balance(store, SOMEBODY) == 100
+
+
+def test_states_are_kept_for_longer_than_elsewhere() -> None:
+    store = open_store(MemoryStore())
+    for number in range(1, STATE_VIEWS_KEPT + 10):
+        append(store, paid(SOMEBODY, number))
+    account = store.state_at(3).account(SOMEBODY)
+    assert account is not None
+    assert account.balance == 3
 
 
 def test_starting_over_leaves_the_genesis_only(tmp_path: Path) -> None:
