@@ -110,7 +110,7 @@ class DevChainStore(ChainStore):
             return True
 
     def start_over(self, initialise: Callable[[ChainStore], None]) -> None:
-        """Replace the chain by what `initialise` puts into an empty store, in one atomic batch. All marks are given up."""
+        """Replace the chain by what `initialise` puts into an empty store, in one batch. All marks are given up."""
         rows = MemoryStore()
         fresh = ChainStore.open(rows, chain_id=self._chain_id)
         initialise(fresh)
