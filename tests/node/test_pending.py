@@ -11,6 +11,9 @@ from trio.testing import wait_all_tasks_blocked
 
 from chain.errors import InvariantViolation
 from chain.transaction import Transaction
+from node.application import ChainApplication
+from node.chain_start import read_chain
+from node.config import ProductionSettings
 from node.pending import MAX_ATTEMPTS, SHOWN_AT_LEAST_S, PendingBlocks
 from rpc.backend import PendingBlock
 from tests.node.chain_fixture import ACCOUNTS, RECEIVER, HandDrivenChain, transfer
@@ -83,6 +86,26 @@ async def test_the_pending_block_is_the_one_that_is_decided_next(chain: HandDriv
         assert shown is not None
         assert real is not None
         assert (shown.nonce, shown.balance) == (real.nonce, real.balance)
+
+
+async def test_a_node_that_does_not_validate_has_one_too(chain: HandDrivenChain) -> None:
+    follower = ChainApplication(
+        chain.constants,
+        read_chain(chain.folder / "genesis.json").record,
+        chain.store,
+        chain.pool,
+        ProductionSettings(),
+        chain.clock,
+        None,
+    )
+    await submit(chain, transfer(0, 0))
+    blocks = PendingBlocks(chain.store, chain.pool, follower.pending_environment, 10**6)
+    pending = await blocks.current()
+    head = chain.store.header(0)
+
+    assert head is not None
+    assert hashes(pending) == [transfer(0, 0).hash]
+    assert pending.block.header.beneficiary == head.beneficiary
 
 
 async def test_a_cheap_one_shows_a_new_transaction_at_once(chain: HandDrivenChain) -> None:
