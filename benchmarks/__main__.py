@@ -21,6 +21,8 @@ BENCHMARKS: Final[Mapping[str, str]] = {
     "precompiles": "benchmarks.precompiles",
     "evm": "benchmarks.evm",
     "chain": "benchmarks.chain",
+    "logs": "benchmarks.logs",
+    "rpc": "benchmarks.rpc",
 }
 
 

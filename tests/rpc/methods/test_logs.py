@@ -12,6 +12,7 @@ from tests.rpc.dev_chain import (
     NOBODY,
     UNKNOWN_HASH,
     DevChain,
+    FakeNode,
     hexed,
     word,
 )
@@ -32,6 +33,7 @@ async def test_logs_of_a_range(wire: Wire) -> None:
 ANY_TOPIC = hexed(EMIT_TOPIC)
 
 
+@pytest.mark.parametrize("by", ["bloom", "index"])
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
@@ -52,7 +54,18 @@ ANY_TOPIC = hexed(EMIT_TOPIC)
         ({"fromBlock": "latest"}, []),
     ],
 )
-async def test_log_filters(wire: Wire, wanted: dict[str, Any], found: list[int]) -> None:
+async def test_log_filters(
+    wire: Wire,
+    fake_node: FakeNode,
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: dict[str, Any],
+    found: list[int],
+    by: str,
+) -> None:
+    if by == "index":
+        monkeypatch.setattr(fake_node, "log_candidates", fake_node.store.log_candidates)
+        monkeypatch.setattr(fake_node, "matching_logs", fake_node.store.matching_logs)
+
     logs = await wire.result("eth_getLogs", {"fromBlock": "0x0", **wanted})
 
     assert [int(log["data"], 16) for log in logs] == found
