@@ -45,7 +45,7 @@ TITLES = {
     "evm": "evm_: development nodes only",
     "hardhat": "hardhat_: development nodes only",
     "anvil": "anvil_: development nodes only",
-    "personal": "personal_: development nodes only",
+    "personal": "Signing: development nodes only",
 }
 
 HEAD = """# The JSON-RPC interface
@@ -130,9 +130,8 @@ async def page() -> str:
     examples = Examples()
     known = descriptions()
     spaces: dict[str, list[Description]] = {}
-    for name in sorted(examples.table):
-        if name in known:
-            spaces.setdefault(name.replace(".", "_").partition("_")[0], []).append(known[name])
+    for name in sorted(known):
+        spaces.setdefault(_space(name, examples), []).append(known[name])
     parts = [HEAD]
     for space in sorted(spaces, key=list(TITLES).index):
         parts.append(f"## {TITLES[space]}\n")
@@ -142,16 +141,22 @@ async def page() -> str:
     return "\n".join(parts)
 
 
+def _space(name: str, examples: Examples) -> str:
+    """The heading of a method: its namespace, but signing is for development nodes."""
+    space = name.replace(".", "_").partition("_")[0]
+    return "personal" if space == "eth" and name not in examples.table else space
+
+
 async def _section(examples: Examples, entry: Description) -> str:
     lines = [f"### {entry.name}\n", f"{entry.summary}\n", f"    {entry.name}{entry.call}\n"]
-    if entry.example is not None:
-        parameters = examples.filled(entry.example)
-        reply = await examples.reply(entry.name, parameters)
+    shown = entry.reply
+    if entry.example is not None and shown is None and entry.name in examples.table:
+        reply = await examples.reply(entry.name, examples.filled(entry.example))
         assert "result" in reply, (entry.name, reply)
-        shown = entry.reply if entry.reply is not None else _shortened(reply["result"])
-        lines += ["```", f"params  {_json(_shortened(parameters))}", f"result  {_json(shown)}", "```\n"]
-    elif entry.reply is not None:
-        lines += ["```", f"result  {_json(entry.reply)}", "```\n"]
+        shown = reply["result"]
+    if entry.example is not None:
+        parameters = _json(_shortened(examples.filled(entry.example)))
+        lines += ["```", f"params  {parameters}", f"result  {_json(_shortened(shown))}", "```\n"]
     return "\n".join(lines)
 
 

@@ -41,3 +41,16 @@ async def test_answers_have_the_described_form(tmp_path: Path) -> None:
         assert {"evm_mine", "anvil_nodeInfo", "personal_sign"} <= {
             entry["name"] for entry in document["methods"]
         }
+
+
+async def test_the_examples_are_answered_in_the_described_form(tmp_path: Path) -> None:
+    schemas = {"components": {"schemas": dict(types())}}
+    entries = tomllib.loads(files("rpc.openrpc").joinpath("methods", "dev.toml").read_text("utf-8"))
+    async with open_dev(tmp_path) as dev:
+        for name, entry in entries.items():
+            if "example" not in entry:
+                continue
+            signature = descriptions()[name].signature
+            for parameter, value in zip(signature.parameters, entry["example"], strict=False):
+                jsonschema.validate(value, {**parameter.schema, **schemas})
+            jsonschema.validate(await dev.call(name, *entry["example"]), {**signature.result, **schemas})

@@ -9,6 +9,9 @@ import pytest
 from rpc.openrpc.document import descriptions, openrpc_document, types
 from tests.rpc.reference import PAGE, Examples, page, undescribed
 
+# Their examples are of a connection that can be notified, or of a filter that was made before.
+NEED_MORE = ("eth_subscribe", "eth_unsubscribe", "eth_getFilterChanges", "eth_getFilterLogs")
+
 
 @pytest.fixture(scope="module")
 def examples() -> Examples:
@@ -49,6 +52,8 @@ def test_the_schemas_are_valid_themselves() -> None:
 
 def test_parameters_agree_with_those_that_the_method_reads(examples: Examples) -> None:
     for name, method in examples.table.items():
+        if name == "eth_subscribe":
+            continue  # it has a text of its own for a missing name
         described = descriptions()[name].signature.parameters
         assert [parameter.required for parameter in described] == [
             parameter.required for parameter in method.parameters
@@ -58,7 +63,7 @@ def test_parameters_agree_with_those_that_the_method_reads(examples: Examples) -
 async def test_every_example_has_the_described_form_and_so_has_its_reply(examples: Examples) -> None:
     for name in examples.table:
         entry = descriptions()[name]
-        if entry.example is None:
+        if entry.example is None or name in NEED_MORE:
             continue
         parameters = examples.filled(entry.example)
         for parameter, value in zip(entry.signature.parameters, parameters, strict=False):
@@ -66,6 +71,13 @@ async def test_every_example_has_the_described_form_and_so_has_its_reply(example
         reply = await examples.reply(name, parameters)
         assert "result" in reply, (name, reply)
         check(entry.signature.result, reply["result"])
+
+
+def test_every_method_has_an_example(examples: Examples) -> None:
+    without = {name for name, entry in descriptions().items() if entry.example is None}
+
+    # A block or an answer too long to show, and methods that always refuse.
+    assert without == {"debug_traceBlock", "anvil_setRpcUrl", "rpc.discover"}
 
 
 async def test_the_page_is_up_to_date() -> None:
