@@ -43,6 +43,7 @@ class WebSocketLimits:
         60.0  # without requests and subscriptions, before a new one may take its place
     )
     max_message_bytes: int = 5 * 1024 * 1024  # as an HTTP body; a longer message ends the connection (1009)
+    message_timeout_s: float = 90.0  # from its first piece to its last; 5 MiB at 64 kB a second take 80 s
     max_calls_in_progress: int = 16  # messages being answered; the connection is not read beyond
     max_queued_notifications: int = 20_000  # go-ethereum's clients keep that many; beyond: closed with 1013
     max_queued_bytes: int = 8 * 1024 * 1024  # of notifications for one slow client; beyond: closed with 1013

@@ -13,7 +13,7 @@ from rpc.log_filter import LogFilter
 from rpc.params import BlockReference, BlockTag
 
 BASE_COST_BYTES: Final = 1_000
-TERM_COST_BYTES: Final = 250
+TERM_COST_BYTES: Final = 450
 """Memory of one filter or subscription, and of each address or topic in it: the object, its place in a set, and its
 bits for the bloom test."""
 

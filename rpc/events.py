@@ -12,17 +12,19 @@ blocks taken back are not announced in any way, their successors are.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
 import trio
 
+from chain.errors import InvariantViolation
 from chain.header import Header
 from chain.transaction import RecoveredTransaction
 from chain.types import Hash32
 from rpc.backend import ChainBackend, EventListener, EventSource
 from rpc.block_logs import BlockLogs
+from rpc.bug_log import log_bug
 from rpc.chain_view import is_large
 from rpc.criteria import covers
 from rpc.filters import FilterTable
@@ -95,9 +97,8 @@ class EventHub(EventListener):
             while True:
                 await self._wake.wait()
                 self._wake = trio.Event()
-                await self._announce_blocks()
-                await self._announce_transactions()
-                await self._announce_syncing()
+                for announce in (self._announce_blocks, self._announce_transactions, self._announce_syncing):
+                    await _guarded(announce)
         finally:
             self._source.stop_listening(self)
 
@@ -113,7 +114,8 @@ class EventHub(EventListener):
                 number = max(number, head - REMEMBERED_HEADS + 1)
             header = self._chain.header(number)
             if header is None:
-                return  # set back between two looks, or pruned by a burst that nobody could follow
+                self._remember_head()  # set back between two looks, or pruned by a burst that nobody could follow
+                return
             self._announced.append((number, header.hash))
             await self._announce_block(header, pace)
             await pace.rest_if_due()
@@ -233,6 +235,16 @@ class EventHub(EventListener):
                 },
             }
         await self._subscriptions.publish(Syncing(), _encode(told), Pace())
+
+
+async def _guarded(announce: Callable[[], Awaitable[None]]) -> None:
+    """A bug is logged, and what it kept from being announced is left out: the node goes on."""
+    try:
+        await announce()
+    except InvariantViolation:
+        raise
+    except Exception as error:
+        log_bug(error, "announcing events")
 
 
 def _hash_of(recovered: RecoveredTransaction) -> object:

@@ -171,17 +171,24 @@ class FilterTable:
         self._filters.move_to_end(filter_id)
         return kept
 
-    def _new_blocks(self, kept: _Filter) -> list[str]:
+    def _new_blocks(self, kept: _Filter) -> object:
         numbers = self._unseen(kept, MAX_HASHES_OF_POLL)
-        hashes: list[str] = []
-        for number in numbers:
-            header = self._chain.header(number)
-            if header is None:
-                raise RpcFault.HISTORY_PRUNED.error()
-            hashes.append(text(header.hash))
-        if numbers:
-            kept.position = numbers[-1]
-        return hashes
+        if len(numbers) > INLINE_BLOCKS:
+            return OffLoop(lambda _deadline: self._hashes(kept, numbers))
+        return self._hashes(kept, numbers)
+
+    def _hashes(self, kept: _Filter, numbers: range) -> list[str]:
+        hashes = [text(self._header(number).hash) for number in numbers]
+        return hashes if self._move(kept, numbers, numbers.stop - 1) else []
+
+    def _move(self, kept: _Filter, numbers: range, reached: int) -> bool:
+        """The filter has told the first of these blocks; False when another poll has told them meanwhile, or the
+        chain was set back."""
+        with self._moving:
+            if kept.position != numbers.start - 1:
+                return False
+            kept.position = max(kept.position, reached)
+            return True
 
     def _unseen(self, kept: _Filter, most: int) -> range:
         first = kept.position + 1
@@ -206,8 +213,7 @@ class FilterTable:
     def _new_logs(self, kept: _LogFilter) -> object:
         numbers = self._unseen(kept, self._limits.max_log_blocks)
         if len(numbers) <= INLINE_BLOCKS and not any(self._may_match(kept, number) for number in numbers):
-            if numbers:
-                kept.position = numbers[-1]
+            self._move(kept, numbers, numbers.stop - 1)
             return []
         return OffLoop(lambda deadline: self._collect(kept, numbers, deadline))
 
@@ -238,11 +244,7 @@ class FilterTable:
                 break
             found += logs
             reached = number
-        with self._moving:
-            if kept.position != numbers.start - 1:
-                return msgspec.Raw(b"[]")  # another poll has told them meanwhile, or the chain was set back
-            kept.position = reached
-        return msgspec.Raw(b"[%b]" % b",".join(found))
+        return msgspec.Raw(b"[%b]" % b",".join(found if self._move(kept, numbers, reached) else ()))
 
     def _matches(self, kept: _LogFilter, number: int) -> list[bytes]:
         if not self._may_match(kept, number):

@@ -45,9 +45,6 @@ READ_BYTES: Final = 65_536
 UNREAD_REPLY_BYTES: Final = 262_144
 """While more than that waits for the client, no further request of it is read."""
 
-UNCHARGED_REPLY_BYTES: Final = 65_536
-"""A larger reply is charged to the budget of the node until it is sent."""
-
 FLUSH_S: Final = 5.0
 """For the client to read what is left when the connection ends."""
 
@@ -183,7 +180,9 @@ class IpcConnection(Subscriber):
         try:
             async with trio.open_nursery() as nursery:
                 self._lose = nursery.cancel_scope.cancel
-                writer = FrameWriter(self._stream, nursery, service.limits, service.backlog, self._lose)
+                writer = FrameWriter(
+                    self._stream, nursery, service.limits, service.replies, service.backlog, self._lose
+                )
                 self._writer = writer
                 try:
                     with self._reading:
@@ -212,10 +211,10 @@ class IpcConnection(Subscriber):
             try:
                 bodies = values.feed(received)
             except NoJsonRequest as error:
-                writer.put(_line(_refusal(RpcFault.PARSE.error(detail=error))))
+                writer.put_control(_line(_refusal(RpcFault.PARSE.error(detail=error))))
                 return
             if not self._charge(values.held_bytes + sum(map(len, bodies))):
-                writer.put(_line(_refusal(RpcFault.BUSY.error())))
+                writer.put_control(_line(_refusal(RpcFault.BUSY.error())))
                 return
             for body in bodies:
                 await self._answer(writer, nursery, body)
@@ -258,13 +257,9 @@ class IpcConnection(Subscriber):
             self._finished_one = trio.Event()
 
     def _reply(self, writer: FrameWriter, reply: bytes | None, exchange: _Exchange) -> None:
-        if reply is not None:
-            line = _line(reply)
-            budget = self._service.replies if len(line) > UNCHARGED_REPLY_BYTES else None
-            if budget is not None and not budget.take(len(line)):
-                line, budget = _line(_refusal(RpcFault.REPLIES_BUSY.error())), None
-                self._reading.cancel()  # the reply has lost its id: the client has to begin anew
-            writer.put(line, budget)
+        if reply is not None and not writer.put_reply(_line(reply)):
+            writer.put_control(_line(_refusal(RpcFault.REPLIES_BUSY.error())))
+            self._reading.cancel()  # the reply has lost its id: the client has to begin anew
         exchange.begin()
 
     # Being notified.
@@ -277,6 +272,15 @@ class IpcConnection(Subscriber):
             and not self._writer.put_notification(_line(message))
         ):
             self.fall_behind()
+
+    def hold(self, size: int) -> bool:
+        """Count a notification that cannot be sent yet."""
+        return self._writer is not None and self._writer.hold(size)
+
+    def release(self, size: int) -> None:
+        """It is sent now, or never."""
+        if self._writer is not None:
+            self._writer.release(size)
 
     def fall_behind(self) -> None:
         """End it: it cannot be told everything any more."""

@@ -132,9 +132,7 @@ def _http_service(config: RpcConfig, services: Services) -> HttpService:
         max_response_bytes=http.max_response_bytes,
         handler_timeout_s=http.handler_timeout_s,
     )
-    subscriptions = Subscriptions(
-        services.filters.criteria, websocket.max_queued_notifications, websocket.max_queued_bytes
-    )
+    subscriptions = Subscriptions(services.filters.criteria)
     backlog = ByteBudget(websocket.max_queued_bytes_together)
     return HttpService(
         limits=http,

@@ -31,10 +31,18 @@ _IDS: Final = (1 << 128) - _FIRST_ID
 
 
 class Subscriber(Protocol):
-    """A connection. Neither method waits or raises."""
+    """A connection. No method waits or raises."""
 
     def push(self, message: bytes) -> None:
         """Send a notification."""
+        ...
+
+    def hold(self, size: int) -> bool:
+        """Count a notification that cannot be sent yet; False when too much is waiting."""
+        ...
+
+    def release(self, size: int) -> None:
+        """It is sent now, or never."""
         ...
 
     def fall_behind(self) -> None:
@@ -45,22 +53,19 @@ class Subscriber(Protocol):
 class Subscription:
     """One subscription. Until `begin` it keeps what it has to tell: its id must reach the client first."""
 
-    __slots__ = ("_held", "_held_bytes", "_id_bytes", "_limits", "_subscriber", "has_ended", "id", "topic")
+    __slots__ = ("_held", "_id_bytes", "_subscriber", "has_ended", "id", "topic")
 
-    def __init__(self, topic: Topic, subscriber: Subscriber, limits: tuple[int, int]) -> None:
+    def __init__(self, topic: Topic, subscriber: Subscriber) -> None:
         self.id = new_id()
         self.topic = topic
         self.has_ended = False
         self._id_bytes = self.id.encode()
         self._subscriber = subscriber
         self._held: list[bytes] | None = []
-        self._held_bytes = 0
-        self._limits = limits
 
     def begin(self) -> None:
         """The reply with the id is on the way: tell what has been kept, and all that comes."""
-        held, self._held = self._held or (), None
-        for message in held:
+        for message in self._forget_held():
             self._subscriber.push(message)
 
     def tell(self, tail: bytes) -> None:
@@ -71,28 +76,32 @@ class Subscription:
         if self._held is None:
             self._subscriber.push(message)
             return
-        max_notifications, max_bytes = self._limits
-        self._held.append(message)
-        self._held_bytes += len(message)
-        if len(self._held) > max_notifications or self._held_bytes > max_bytes:
-            self.fall_behind()
+        if self._subscriber.hold(len(message)):
+            self._held.append(message)
+        else:
+            self._subscriber.fall_behind()
+
+    def end(self) -> None:
+        """Tell nothing more."""
+        self.has_ended = True
+        self._forget_held()
 
     def fall_behind(self) -> None:
         """End the connection, because something cannot be told."""
-        self._held = []
         self._subscriber.fall_behind()
+
+    def _forget_held(self) -> list[bytes]:
+        held, self._held = self._held or [], None
+        for message in held:
+            self._subscriber.release(len(message))
+        return held
 
 
 class Subscriptions:
-    """All subscriptions of one listener; used on the event loop only.
+    """All subscriptions of one listener; used on the event loop only. `criteria` bounds the memory of log filters."""
 
-    `criteria` bounds the memory of log filters; `max_held` and `max_held_bytes` what one subscription keeps until
-    its reply is on the way.
-    """
-
-    def __init__(self, criteria: ByteBudget, max_held: int, max_held_bytes: int) -> None:
+    def __init__(self, criteria: ByteBudget) -> None:
         self._criteria = criteria
-        self._limits = (max_held, max_held_bytes)
         self._groups: dict[type[Topic], dict[Topic, dict[Subscription, None]]] = {
             kind: {} for kind in (NewHeads, NewLogs, PendingTransactions, Syncing)
         }
@@ -101,13 +110,13 @@ class Subscriptions:
         """A new subscription, silent until its `begin`. Raises RpcError when all criteria take too much memory."""
         if not self._criteria.take(_cost(topic)):
             raise RpcFault.CRITERIA_TOO_LARGE.error()
-        subscription = Subscription(topic, subscriber, self._limits)
+        subscription = Subscription(topic, subscriber)
         self._groups[type(topic)].setdefault(topic, {})[subscription] = None
         return subscription
 
     def remove(self, subscription: Subscription) -> None:
         """End a subscription that was added."""
-        subscription.has_ended = True
+        subscription.end()
         groups = self._groups[type(subscription.topic)]
         group = groups[subscription.topic]
         del group[subscription]

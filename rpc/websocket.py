@@ -10,6 +10,7 @@ Specification: RFC 6455, frames parsed by wsproto; go-ethereum rpc/websocket.go 
 |---|---|
 | 1001 | the node stops, or the place is needed for another one |
 | 1002, 1007 | the client breaks the protocol, or sends text that is not UTF-8 |
+| 1008 | a message takes too long to arrive |
 | 1009 | a message is too long |
 | 1013 | the client reads too slowly, or all memory for messages is taken |
 """
@@ -32,13 +33,11 @@ from rpc.session import Session, Topic
 from rpc.subscriptions import Subscriber, Subscription, Subscriptions
 from rpc.websocket_writer import FrameWriter, text_frame
 
-READ_BYTES: Final = 65_536
+READ_BYTES: Final = 16_384
+"""Small, because as much may be kept while requests of the connection are in progress."""
 
-UNREAD_REPLY_BYTES: Final = 262_144
+UNREAD_REPLY_BYTES: Final = 65_536
 """While more than that waits for the client, no further message of it is read."""
-
-UNCHARGED_REPLY_BYTES: Final = 65_536
-"""A larger reply is charged to the budget of the listener until it is sent."""
 
 LINGER_BYTES: Final = 1_048_576
 LINGER_S: Final = 1.0
@@ -69,6 +68,7 @@ class WebSocketConnection(Subscriber):
         self._frames = Connection(ConnectionType.SERVER)
         self._partial = bytearray()
         self._partial_charged = 0
+        self._partial_since = math.inf
         self._in_progress = 0
         self._finished_one = trio.Event()
         self._subscriptions: dict[str, Subscription] = {}
@@ -92,7 +92,12 @@ class WebSocketConnection(Subscriber):
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 self._writer = FrameWriter(
-                    self._stream, nursery, self._limits, self._service.backlog, self._drop
+                    self._stream,
+                    nursery,
+                    self._limits,
+                    self._service.replies,
+                    self._service.backlog,
+                    self._drop,
                 )
                 try:
                     self._close_when_done()
@@ -125,7 +130,7 @@ class WebSocketConnection(Subscriber):
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake."""
-        if self._is_closing or self._writer is None:
+        if self._is_closing or self._has_ended or self._writer is None:
             return
         self._is_closing = True
         self._close_by = trio.current_time() + self._limits.close_within_s
@@ -133,7 +138,7 @@ class WebSocketConnection(Subscriber):
         self._forget_partial()
         if code == CloseReason.TRY_AGAIN_LATER:
             self._writer.forget_queue()
-        self._writer.put(self._frames.send(CloseConnection(code=code, reason=reason)))
+        self._writer.put_control(self._frames.send(CloseConnection(code=code, reason=reason)))
 
     def check(self, now: float) -> None:
         """Look after the time limits; call about once a second."""
@@ -145,6 +150,8 @@ class WebSocketConnection(Subscriber):
             pass
         elif now - self._writer.piece_started > self._limits.write_timeout_s:
             self.fall_behind()
+        elif now - self._partial_since > self._limits.message_timeout_s:
+            self.close(CloseReason.POLICY_VIOLATION, "the message took too long")
         elif not self._is_reading:
             self._heard_at = now
         elif now - self._heard_at >= self._limits.ping_after_s:
@@ -152,7 +159,7 @@ class WebSocketConnection(Subscriber):
                 self._drop()
             elif math.isinf(self._pinged_at):
                 self._pinged_at = now
-                self._writer.put(self._frames.send(Ping()))
+                self._writer.put_control(self._frames.send(Ping()))
 
     def _drop(self) -> None:
         """End it without a word."""
@@ -172,6 +179,7 @@ class WebSocketConnection(Subscriber):
     def _forget_partial(self) -> None:
         self._service.bodies.give_back(self._partial_charged)
         self._partial_charged = 0
+        self._partial_since = math.inf
         self._partial = bytearray()
 
     # Being notified.
@@ -182,6 +190,15 @@ class WebSocketConnection(Subscriber):
             return
         if not self._writer.put_notification(text_frame(message)):
             self.fall_behind()
+
+    def hold(self, size: int) -> bool:
+        """Count a notification that cannot be sent yet."""
+        return self._writer is not None and self._writer.hold(size)
+
+    def release(self, size: int) -> None:
+        """It is sent now, or never."""
+        if self._writer is not None:
+            self._writer.release(size)
 
     def fall_behind(self) -> None:
         """Close with 1013."""
@@ -237,7 +254,7 @@ class WebSocketConnection(Subscriber):
             elif isinstance(event, BytesMessage):
                 await self._take_piece(writer, bytes(event.data), event.message_finished)
             elif isinstance(event, Ping) and not self._is_closing:
-                writer.put(self._frames.send(event.response()))
+                writer.put_control(self._frames.send(event.response()))
                 await writer.wait_below(UNREAD_REPLY_BYTES)
             elif isinstance(event, CloseConnection):
                 self._take_close(writer, event)
@@ -254,7 +271,7 @@ class WebSocketConnection(Subscriber):
             self._end_subscriptions()
             self._forget_partial()
             writer.forget_queue()
-            writer.put(self._frames.send(event.response()))
+            writer.put_control(self._frames.send(event.response()))
         elif self._frames.state is not ConnectionState.CLOSED:
             self.close(event.code, event.reason or "")
 
@@ -270,11 +287,13 @@ class WebSocketConnection(Subscriber):
             return
         self._partial_charged += len(piece)
         if not is_last:
+            if not self._partial and piece:
+                self._partial_since = trio.current_time()
             self._partial += piece
             return
         body = bytes(self._partial + piece) if self._partial else piece
         charged, self._partial_charged = self._partial_charged, 0
-        self._partial = bytearray()
+        self._forget_partial()
         await self._answer(writer, body, charged)
 
     # Answering.
@@ -310,13 +329,9 @@ class WebSocketConnection(Subscriber):
     def _reply(self, writer: FrameWriter, reply: bytes | None, exchange: _Exchange) -> None:
         if self._is_closing:
             return
-        if reply is not None:
-            frame = text_frame(reply)
-            budget = self._service.replies if len(frame) > UNCHARGED_REPLY_BYTES else None
-            if budget is not None and not budget.take(len(frame)):
-                self.close(CloseReason.TRY_AGAIN_LATER, "the node is busy: too many large replies at once")
-                return
-            writer.put(frame, budget)
+        if reply is not None and not writer.put_reply(text_frame(reply)):
+            self.close(CloseReason.TRY_AGAIN_LATER, "the node is busy: too many replies at once")
+            return
         exchange.begin()
 
 

@@ -1,8 +1,8 @@
 """Writes the frames of one WebSocket in order, without ever making the sender wait.
 
 Owns the frame heads, the queue of what the socket does not take at once, and its bounds: notifications are bounded by
-number and bytes, for the connection and for all together; replies by the reader, who stops reading while much is
-waiting. Never closes the socket: whoever does not read is reported.
+number and bytes, for the connection and for all together; replies for all together, and for the connection by the
+reader, who stops reading while much is waiting. Never closes the socket.
 Specification: RFC 6455 section 5.2 (a server does not mask).
 """
 
@@ -50,12 +50,14 @@ class FrameWriter:
         stream: trio.SocketStream,
         nursery: trio.Nursery,
         limits: WebSocketLimits,
+        replies: ByteBudget,
         backlog: ByteBudget,
         lost: Callable[[], None],
     ) -> None:
         self._stream = stream
         self._nursery = nursery
         self._limits = limits
+        self._replies = replies
         self._backlog = backlog
         self._lost = lost
         self._queue: deque[_Waiting] = deque()
@@ -67,26 +69,42 @@ class FrameWriter:
         self.piece_started = math.inf
         """When the piece that is being written was given to the socket; trio's clock."""
 
-    def put(self, frame: bytes, budget: ByteBudget | None = None) -> None:
-        """Send a reply or control frame. What was charged to `budget` is given back when it has been sent."""
+    def put_control(self, frame: bytes) -> None:
+        """Send a Ping, Pong or Close."""
         if self._is_writing:
-            self._enqueue(frame, budget)
-            return
-        rest = self._write_now(frame)
-        if budget is not None:
-            budget.give_back(len(frame) - len(rest))
-        self._finish(rest, budget)
+            self._enqueue(frame, None)
+        else:
+            self._finish(self._write_now(frame), None)
+
+    def put_reply(self, frame: bytes) -> bool:
+        """Send a reply; False, and nothing sent, when too many wait for all clients together."""
+        if not self._is_writing:
+            rest = self._write_now(frame)
+            self._replies.held += len(rest)  # what has begun must be finished: charged in any case
+            self._finish(rest, self._replies)
+            return True
+        if not self._replies.take(len(frame)):
+            return False
+        self._enqueue(frame, self._replies)
+        return True
 
     def put_notification(self, frame: bytes) -> bool:
         """Send a notification; False, and nothing sent, when too much is waiting."""
         if not self._is_writing:
             rest = self._write_now(frame)
             if rest:
-                self._backlog.held += len(rest)  # what has begun must be finished: charged in any case
+                self._backlog.held += len(rest)
                 self._count(1, len(rest))
                 self._finish(rest, self._backlog)
             return True
-        size, limits = len(frame), self._limits
+        if not self.hold(len(frame)):
+            return False
+        self._enqueue(frame, self._backlog)
+        return True
+
+    def hold(self, size: int) -> bool:
+        """Count a notification that somebody else keeps for now; False when too much is waiting."""
+        limits = self._limits
         if (
             self._notifications >= limits.max_queued_notifications
             or self._notification_bytes + size > limits.max_queued_bytes
@@ -94,13 +112,17 @@ class FrameWriter:
         ):
             return False
         self._count(1, size)
-        self._enqueue(frame, self._backlog)
         return True
+
+    def release(self, size: int) -> None:
+        """Nobody keeps it any more."""
+        self._backlog.give_back(size)
+        self._count(-1, -size)
 
     def forget_queue(self) -> None:
         """Send nothing of what waits, except for what has begun."""
         while self._queue:
-            self._release(*self._queue.popleft())
+            self._sent(*self._queue.popleft())
 
     async def wait_below(self, size: int) -> None:
         """Wait until no more than `size` bytes are waiting; 0: until everything is sent."""
@@ -138,7 +160,7 @@ class FrameWriter:
                     await self._write(batch[0][0] if len(batch) == 1 else b"".join(one for one, _ in batch))
                 finally:
                     for frame, budget in batch:
-                        self._release(frame, budget)
+                        self._sent(frame, budget)
                 if not self._queue:
                     break
                 batch = self._next_batch()
@@ -166,12 +188,12 @@ class FrameWriter:
         self._notifications += notifications
         self._notification_bytes += size
 
-    def _release(self, frame: _Frame, budget: ByteBudget | None) -> None:
+    def _sent(self, frame: _Frame, budget: ByteBudget | None) -> None:
         size = len(frame)
         self.queued_bytes -= size
-        if budget is not None:
-            budget.give_back(size)
         if budget is self._backlog:
-            self._count(-1, -size)
+            self.release(size)
+        elif budget is not None:
+            budget.give_back(size)
         self._progress.set()
         self._progress = trio.Event()

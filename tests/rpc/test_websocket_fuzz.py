@@ -59,7 +59,7 @@ def _websockets() -> WebSockets:
         handler_timeout_s=1,
     )
     criteria = ByteBudget(1_000_000)
-    subscriptions = Subscriptions(criteria, 10, 5_000)
+    subscriptions = Subscriptions(criteria)
     return WebSockets(limits, dispatcher, subscriptions, ByteBudget(BODIES), replies, ByteBudget(20_000))
 
 
