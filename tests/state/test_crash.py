@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from state.chain_store import ChainStore
+from state.log_terms import LogTerms
 from tests.state.chain_builder import CHAIN_ID, check_tries, make_address
-from tests.state.commit_forever import ACCOUNTS, TOKEN
+from tests.state.commit_forever import ACCOUNTS, LOG_EVERY, TOKEN
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -48,6 +49,8 @@ def check_after_crash(path: Path, reported: int) -> None:
         assert block.hash == head.hash
         assert store.canonical_hash(head.number + 1) is None
         assert store.consensus_record(head.number) == (b"record %d" % head.number if head.number else None)
+        with_log = list(store.log_candidates(LogTerms(frozenset((TOKEN,))), 0, head.number, lambda: None))
+        assert with_log == list(range(LOG_EVERY, head.number + 1, LOG_EVERY))
         check_tries(store._rows, head.state_root)
     finally:
         store.close()
