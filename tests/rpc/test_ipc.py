@@ -411,3 +411,18 @@ async def test_stopping_answers_what_is_in_progress(served: Served) -> None:
     assert "execution aborted" in (await client.line())["error"]["message"]
     assert await client.line() is None
     assert await idle.line() is None
+
+
+@pytest.mark.clients
+async def test_web3_py_speaks_to_the_socket(served: Served) -> None:
+    web3 = pytest.importorskip("web3")
+
+    def ask() -> tuple[int, int, Any]:
+        client = web3.Web3(web3.IPCProvider(str(served.path), timeout=5))
+        number, chain_id = client.eth.block_number, client.eth.chain_id
+        answer = client.provider.make_request("admin_datadir", [])
+        client.provider._socket.sock.close()  # it has no other way
+        return number, chain_id, answer["result"]
+
+    with trio.fail_after(20):
+        assert await trio.to_thread.run_sync(ask) == (5, 1337, "/data")
