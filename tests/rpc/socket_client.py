@@ -20,6 +20,11 @@ from wsproto.events import (
 )
 from wsproto.utilities import LocalProtocolError
 
+from rpc.byte_budget import ByteBudget
+from rpc.config import WebSocketLimits
+from rpc.dispatcher import Dispatcher
+from rpc.subscriptions import Subscriptions
+from rpc.websockets import WebSockets
 from tests.rpc.json_schema import official_openrpc
 from tests.rpc.wire import Wire
 
@@ -194,3 +199,11 @@ class Rejected(Exception):
         super().__init__(f"{status} {text}")
         self.status = status
         self.text = text
+
+
+def websockets_over(dispatcher: Dispatcher, **limits: Any) -> WebSockets:
+    """What a listener needs beside its HTTP part, with budgets of its own."""
+    bodies, replies, backlog, criteria = (ByteBudget(1_000_000) for _ in range(4))
+    return WebSockets(
+        WebSocketLimits(**limits), dispatcher, Subscriptions(criteria), bodies, replies, backlog
+    )

@@ -19,6 +19,7 @@ from rpc.heavy import HeavyCalls
 from rpc.http_connection import HttpConnection, HttpService
 from rpc.http_request import HttpRequest
 from tests.rpc.dev_chain import FakeNode
+from tests.rpc.socket_client import websockets_over
 from tests.rpc.wire import Wire, request
 
 
@@ -97,7 +98,8 @@ async def page(nursery: trio.Nursery, fake_node: FakeNode, sockets: None) -> Wir
         max_response_bytes=1,
         handler_timeout_s=1,
     )
-    service = HttpService(limits, dispatcher, APP, AccessRules(("localhost",), ()), budget, budget)
+    access = AccessRules(("localhost",), ())
+    service = HttpService(limits, dispatcher, APP, access, budget, budget, websockets_over(dispatcher))
 
     async def serve(connection: trio.SocketStream) -> None:
         await HttpConnection(connection, service).run()

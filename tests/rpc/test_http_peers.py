@@ -21,6 +21,7 @@ from rpc.byte_budget import ByteBudget
 from rpc.config import HttpLimits
 from rpc.http_connection import HttpConnection, HttpService
 from tests.rpc.reference import Examples
+from tests.rpc.socket_client import websockets_over
 from tests.rpc.wire import Reply, Wire
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -68,13 +69,15 @@ class Ports:
 
 @pytest.fixture
 async def ports(nursery: trio.Nursery) -> AsyncIterator[Ports]:
+    dispatcher = Examples().dispatcher
     service = HttpService(
         limits=HttpLimits(head_timeout_s=3.0),
-        dispatcher=Examples().dispatcher,
+        dispatcher=dispatcher,
         app=echo,
         access=AccessRules(("*",), ()),
         bodies=ByteBudget(10_000_000),
         replies=ByteBudget(10_000_000),
+        websockets=websockets_over(dispatcher),
     )
     listeners = await nursery.start(trio.serve_tcp, lambda stream: HttpConnection(stream, service).run(), 0)
     config = Config()
