@@ -158,6 +158,7 @@ def error_class(error: Refused) -> str:
 def peers(network: LocalNetwork, npm_packages: Path) -> Iterator[tuple[Peer, Peer]]:
     """Ours and anvil, both prepared."""
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", ANVIL_PORT))
     program = npm_packages / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
     options = ["--port", str(ANVIL_PORT), "--chain-id", "1337", "--mnemonic", DEV_MNEMONIC, "--silent"]
