@@ -194,10 +194,6 @@ class Mempool:
             if queue is not None:
                 self._settle(sender, queue)
 
-    def next_nonces(self) -> dict[Address, int]:
-        """For each sender that waits the nonce after the last executable transaction."""
-        return {sender: queue.next_nonce for sender, queue in self._senders.items()}
-
     def of_sender(self, sender: Address) -> list[RecoveredTransaction]:
         """The waiting transactions of one account."""
         queue = self._senders.get(sender)

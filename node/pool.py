@@ -148,11 +148,9 @@ class TransactionPool:
         """Another number after each change of what waits."""
         return self._version
 
-    def content(self, sender: Address | None) -> tuple[list[RecoveredTransaction], dict[Address, int]]:
-        """What waits, of one account or of all, and for each account the nonce after its executable transactions."""
-        if sender is None:
-            return list(self._mempool.transactions()), self._mempool.next_nonces()
-        return self._mempool.of_sender(sender), {sender: self.pending_nonce(sender)}
+    def content(self, sender: Address | None = None) -> list[RecoveredTransaction]:
+        """What waits, of one account or of all; the caller's own list."""
+        return list(self._mempool.transactions()) if sender is None else self._mempool.of_sender(sender)
 
     def counts(self) -> tuple[int, int, int]:
         """(executable, queued, bytes)."""

@@ -27,7 +27,7 @@ from node.pending import SHOWN_AT_LEAST_S, PendingBlocks
 from node.pool import TransactionPool
 from p2p.multiaddress import peer_id_text
 from p2p.network import Network
-from rpc.backend import ForkConfiguration, Health, Json, PendingBlock, PoolContent, SyncStatus
+from rpc.backend import ForkConfiguration, Health, Json, PendingBlock, SyncStatus
 from state.chain_store import ChainStore, Head, TransactionLocation
 from state.log_terms import LocatedLog, LogTerms
 from state.proofs import AccountProof, Checkpoint
@@ -189,8 +189,8 @@ class NodeRpcBackend:
     def get(self, transaction_hash: Hash32) -> RecoveredTransaction | None:
         return self._pool.known(transaction_hash)
 
-    def content(self, sender: Address | None = None) -> PoolContent:
-        return PoolContent(*self._pool.content(sender))
+    def content(self, sender: Address | None = None) -> Sequence[RecoveredTransaction]:
+        return self._pool.content(sender)
 
     def waiting(self) -> tuple[int, int]:
         executable, queued, _ = self._pool.counts()

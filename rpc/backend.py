@@ -184,18 +184,6 @@ class ChainBackend(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class PoolContent:
-    """Waiting transactions, in no order that matters.
-
-    `next_nonces`: for each of their senders the nonce after the last transaction that could run now. Those below it
-    are pending in go-ethereum's words, the others queued.
-    """
-
-    transactions: Sequence[RecoveredTransaction]
-    next_nonces: Mapping[Address, int]
-
-
 class PoolBackend(Protocol):
     """Transactions that are not in a block yet."""
 
@@ -212,9 +200,9 @@ class PoolBackend(Protocol):
         """A transaction of the pool; None when it is not (or no longer) there."""
         ...
 
-    def content(self, sender: Address | None = None) -> PoolContent:
-        """What waits now, of everybody or of one sender. Costs microseconds for each thousand; what it returns stays as
-        it is and may be read by any thread."""
+    def content(self, sender: Address | None = None) -> Sequence[RecoveredTransaction]:
+        """What waits now, of everybody or of one sender, in no order that matters. Costs microseconds for each
+        thousand; what it returns stays as it is and may be read by any thread."""
         ...
 
     def waiting(self) -> tuple[int, int]:

@@ -66,8 +66,8 @@ class CallLimits:
     max_trace_timeout_s: float = 20.0  # of a whole trace, also that of a block; below the time of a request
     max_trace_bytes: int = 25_000_000  # JSON of a trace, also that of a block; no longer reply would be sent
     max_pool_reply_bytes: int = 25_000_000  # JSON of txpool_content and txpool_inspect
-    max_searched_blocks: int = 100_000  # of one ots_search*, most of them empty; a header takes about 10 µs
-    max_searched_transactions: int = 30_000  # of one ots_search*; 20 µs each, 90 µs where senders matter
+    max_searched_blocks: int = 50_000  # of one ots_search*, most of them empty; a header takes 80 µs
+    max_searched_transactions: int = 30_000  # of one ots_search*; 40 µs each, 110 µs where senders matter
     worker_threads: int = 2  # heavy calls hold the interpreter lock: more threads only add latency
     max_waiting_heavy_calls: int = 64  # beyond it a heavy call is refused with -32005 at once
     max_log_blocks: int = 10_000  # blocks of one eth_getLogs range without address and topic

@@ -7,27 +7,28 @@ Specification: go-ethereum internal/ethapi TxPoolAPI, ethereum/execution-apis sr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 import msgspec
 
 from chain.transaction import RecoveredTransaction, Transaction
 from chain.types import Address, checksum_address
-from rpc.backend import PoolBackend, PoolContent
+from rpc.backend import ChainBackend, PoolBackend
 from rpc.deferred import Deadline, OffLoop
 from rpc.errors import RpcFault
 from rpc.method import Method
 from rpc.params import ADDRESS
 from rpc.rendering import JsonObject, transaction_json
 from rpc.services import Services
+from state.reader import StateReader
 
 Render = Callable[[RecoveredTransaction], object]
 
 
 def methods(services: Services) -> tuple[Method, ...]:
     """What waits, counted or in full."""
-    handlers = PoolMethods(services.pool, services.limits.max_pool_reply_bytes)
+    handlers = PoolMethods(services.chain, services.pool, services.limits.max_pool_reply_bytes)
     return (
         Method("txpool_status", handlers.status),
         Method("txpool_content", handlers.content),
@@ -39,7 +40,8 @@ def methods(services: Services) -> tuple[Method, ...]:
 class PoolMethods:
     """Handlers over the pool."""
 
-    def __init__(self, pool: PoolBackend, max_reply_bytes: int) -> None:
+    def __init__(self, chain: ChainBackend, pool: PoolBackend, max_reply_bytes: int) -> None:
+        self._chain = chain
         self._pool = pool
         self._max_reply_bytes = max_reply_bytes
 
@@ -50,40 +52,55 @@ class PoolMethods:
 
     def content(self) -> OffLoop:
         """txpool_content: by sender and nonce."""
-        content = self._pool.content()
-        return OffLoop(lambda deadline: self._by_sender(content, _full, deadline))
+        return self._by_sender(_full)
 
     def inspect(self) -> OffLoop:
         """txpool_inspect: a line of text for each."""
-        content = self._pool.content()
-        return OffLoop(lambda deadline: self._by_sender(content, _line, deadline))
+        return self._by_sender(_line)
 
     def content_from(self, sender: Address) -> OffLoop:
         """txpool_contentFrom: by nonce."""
-        content = self._pool.content(sender)
+        waiting, state = self._pool.content(sender), self._head_state()
 
         def render(deadline: Deadline) -> msgspec.Raw:
             writer = _Writer(self._max_reply_bytes, _full, deadline)
-            pending, queued = _divided(content)
+            pending, queued = _divided(waiting, state)
             return msgspec.Raw(
                 b'{"pending":%b,"queued":%b}' % (writer.nonces(pending), writer.nonces(queued))
             )
 
         return OffLoop(render)
 
-    def _by_sender(self, content: PoolContent, render: Render, deadline: Deadline) -> msgspec.Raw:
-        writer = _Writer(self._max_reply_bytes, render, deadline)
-        pending, queued = _divided(content)
-        return msgspec.Raw(b'{"pending":%b,"queued":%b}' % (writer.senders(pending), writer.senders(queued)))
+    def _by_sender(self, render: Render) -> OffLoop:
+        waiting, state = self._pool.content(), self._head_state()
+
+        def render_all(deadline: Deadline) -> msgspec.Raw:
+            writer = _Writer(self._max_reply_bytes, render, deadline)
+            pending, queued = (writer.senders(items) for items in _divided(waiting, state))
+            return msgspec.Raw(b'{"pending":%b,"queued":%b}' % (pending, queued))
+
+        return OffLoop(render_all)
+
+    def _head_state(self) -> StateReader:
+        return self._chain.state_at(self._chain.head().number)
 
 
-def _divided(content: PoolContent) -> tuple[list[RecoveredTransaction], list[RecoveredTransaction]]:
-    """Pending and queued ones, by sender and nonce."""
+def _divided(
+    waiting: Sequence[RecoveredTransaction], state: StateReader
+) -> tuple[list[RecoveredTransaction], list[RecoveredTransaction]]:
+    """Those that could run now, one after the other from their sender's nonce on, and the others; both by sender and
+    nonce."""
     pending: list[RecoveredTransaction] = []
     queued: list[RecoveredTransaction] = []
-    for item in sorted(content.transactions, key=lambda item: (item.sender, item.transaction.nonce)):
-        is_pending = item.transaction.nonce < content.next_nonces.get(item.sender, 0)
-        (pending if is_pending else queued).append(item)
+    in_order = sorted(waiting, key=lambda item: (item.sender, item.transaction.nonce))
+    for sender, items in groupby(in_order, key=lambda item: item.sender):
+        account = state.account(sender)
+        nonce = account.nonce if account is not None else 0
+        for item in items:
+            is_next = item.transaction.nonce == nonce
+            nonce += is_next
+            if item.transaction.nonce >= nonce - is_next:  # otherwise it got into a block a moment ago
+                (pending if is_next else queued).append(item)
     return pending, queued
 
 

@@ -30,7 +30,7 @@ from genesis.first_block import genesis_block, genesis_state
 from genesis.model import Allocation, GenesisValidator
 from genesis.presets import DEV_CHAIN_ID, dev_accounts, dev_genesis
 from node.finality import certificate_json
-from rpc.backend import EventListener, ForkConfiguration, Health, Json, PendingBlock, PoolContent, SyncStatus
+from rpc.backend import EventListener, ForkConfiguration, Health, Json, PendingBlock, SyncStatus
 from state.chain_store import ChainStore, Head, TransactionLocation
 from state.kv import MemoryStore
 from state.log_terms import LocatedLog, LogTerms, blocks_by_bloom, select_logs
@@ -422,9 +422,8 @@ class FakeNode:
     def get(self, transaction_hash: Hash32) -> RecoveredTransaction | None:
         return self.pool.get(transaction_hash)
 
-    def content(self, sender: Address | None = None) -> PoolContent:
-        found = [item for item in self.pool.values() if sender in (None, item.sender)]
-        return PoolContent(found, {item.sender: self.pending_nonce(item.sender) for item in found})
+    def content(self, sender: Address | None = None) -> list[RecoveredTransaction]:
+        return [item for item in self.pool.values() if sender in (None, item.sender)]
 
     def waiting(self) -> tuple[int, int]:
         executable = sum(

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.errors import CallerError, InvariantViolation
+from chain.transaction import RecoveredTransaction
 from chain.types import Address, Hash32
-from rpc.backend import PoolContent
 from rpc.byte_budget import ByteBudget
 from rpc.deferred import Deadline, OffLoop, OnLoop, Submission
 from rpc.dispatcher import MAX_JSON_VALUES, Dispatcher
@@ -43,7 +43,7 @@ class PoolRecorder:
     def get(self, transaction_hash: Hash32) -> None:
         raise NotImplementedError
 
-    def content(self, sender: Address | None = None) -> PoolContent:
+    def content(self, sender: Address | None = None) -> list[RecoveredTransaction]:
         raise NotImplementedError
 
     def waiting(self) -> tuple[int, int]:
