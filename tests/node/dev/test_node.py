@@ -333,6 +333,42 @@ async def test_a_snapshot_brings_back_everything(tmp_path: Path) -> None:
         assert await dev.call("evm_revert", snapshot) is False
 
 
+async def test_logs_follow_a_revert_across_sections_of_their_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("state.log_index.SECTION_BLOCKS", 16)
+    logs_topic = "0x602035600052600035637465737460206000a200"  # log of two topics, data word 1
+    async with open_dev(tmp_path) as dev:
+        await dev.call("anvil_setCode", STRANGER, logs_topic)
+
+        async def emit(topic: int, word: int) -> None:
+            data = f"0x{topic:064x}{word:064x}"
+            await dev.pay(0, data=data, gas="0x186a0")
+
+        async def seen(topic: int) -> list[int]:
+            found = await dev.call(
+                "eth_getLogs",
+                {"fromBlock": "0x0", "address": STRANGER, "topics": [None, f"0x{topic:064x}"]},
+            )
+            return [int(log["data"], 16) for log in found]
+
+        await emit(1, 10)
+        assert await seen(1) == [10]
+        snapshot = await dev.call("evm_snapshot")
+        await emit(1, 11)
+        await dev.call("hardhat_mine", hex(40))
+        await emit(2, 12)
+        assert [await seen(1), await seen(2)] == [[10, 11], [12]]
+        await dev.call("evm_revert", snapshot)
+        assert [await seen(1), await seen(2)] == [[10], []]
+        await emit(2, 13)
+        await dev.call("hardhat_mine", hex(40))
+        assert [await seen(1), await seen(2)] == [[10], [13]]
+    async with open_dev(tmp_path) as dev:
+        found = await dev.call("eth_getLogs", {"fromBlock": "0x0", "address": STRANGER})
+        assert [int(log["data"], 16) for log in found] == [10, 13]
+
+
 async def test_snapshots_nest_and_an_earlier_one_uses_up_the_later(tmp_path: Path) -> None:
     async with open_dev(tmp_path) as dev:
         numbers = []
