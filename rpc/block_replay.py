@@ -23,15 +23,15 @@ from vm.tracing.block import BlockReplay
 
 
 class TraceClock:
-    """The time that a trace may take: so long for each transaction, and so long altogether."""
+    """The time that a trace may take: so long for each traced transaction, and so long altogether."""
 
     def __init__(self, limits: CallLimits, seconds: float | None) -> None:
         self._each_s = limits.trace_timeout_s if seconds is None else seconds
         self._all = Deadline(limits.max_trace_timeout_s)
-        self._this = self._all.within(self._each_s)
+        self._this = self._all
 
     def next_transaction(self) -> None:
-        """The time for one transaction begins anew."""
+        """A transaction begins that is traced."""
         self._this = self._all.within(self._each_s)
 
     def check(self) -> None:

@@ -123,6 +123,7 @@ class DebugMethods:
                 raise not_found(reference)
             state = self._state_of_call(number, config.transaction_index, clock)
             environment = with_block_overrides(self._view.chain.environment_for(number), config.block)
+            clock.next_transaction()
             try:
                 run_traced_call(
                     state,
