@@ -17,6 +17,7 @@ from genesis.model import (
 )
 from genesis.presets import (
     AUR,
+    DEV_CHAIN_ID,
     DEV_OPERATOR,
     DevMnemonicRefused,
     check_mnemonic_allowed,
@@ -27,6 +28,7 @@ from genesis.presets import (
 
 __all__ = [
     "AUR",
+    "DEV_CHAIN_ID",
     "DEV_CHAIN_IDS",
     "DEV_MNEMONIC",
     "DEV_OPERATOR",

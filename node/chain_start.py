@@ -94,9 +94,8 @@ def open_store(path: Path, chain: ChainFile) -> ChainStore:
     return store
 
 
-def open_dev_store(path: Path, chain: ChainFile) -> DevChainStore:
-    """Opens the database for `start --dev`; from then on no other node takes it. Raises EnvironmentFault."""
-    genesis = chain.genesis
+def require_development_chain(genesis: Genesis) -> None:
+    """Raises ConfigError unless `start --dev` may run this chain."""
     if genesis.chain_id not in DEV_CHAIN_IDS:
         known = " and ".join([str(chain_id) for chain_id in DEV_CHAIN_IDS])
         raise ConfigError(
@@ -106,6 +105,12 @@ def open_dev_store(path: Path, chain: ChainFile) -> DevChainStore:
         raise ConfigError(
             f"a chain of {len(genesis.validators)} validators needs consensus: start it without --dev"
         )
+
+
+def open_dev_store(path: Path, chain: ChainFile) -> DevChainStore:
+    """Opens the database for `start --dev`; from then on no other node takes it. Raises EnvironmentFault."""
+    genesis = chain.genesis
+    require_development_chain(genesis)
     store = DevChainStore.open_dev(path, chain_id=genesis.chain_id, genesis_id=genesis_id(genesis))
     if not store.is_initialised:
         write_first_block(store, chain)

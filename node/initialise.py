@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from chain.secp256k1 import PrivateKey
 from chain.types import Address
 from consensus.signer import FileSigner, KeyFile
-from genesis import DEV_OPERATOR, Genesis, GenesisValidator, dev_genesis, dump_genesis
+from genesis import DEV_CHAIN_ID, DEV_OPERATOR, Genesis, GenesisValidator, dev_genesis, dump_genesis
 from node.config import NodeConfig, P2pSettings, dump_config
 from node.errors import HomeError
 from node.home import NodeHome, write_public
@@ -74,14 +74,18 @@ def write_genesis_and_config(home: NodeHome, genesis: Genesis, config: NodeConfi
 
 
 def initialise_dev_home(
-    home: NodeHome, config: NodeConfig, timestamp: int, forks: ForkSchedule | None = None
+    home: NodeHome,
+    config: NodeConfig,
+    timestamp: int,
+    forks: ForkSchedule | None = None,
+    chain_id: int = DEV_CHAIN_ID,
 ) -> Genesis:
     """A home for `start --dev`: one validator, ten funded accounts of the public mnemonic."""
     if home.genesis.exists():
         raise HomeError(f"{home.root} holds a node already")
     identity = create_validator_key(home, "dev")
     validator = GenesisValidator(identity.name, identity.public_key, 1, DEV_OPERATOR)
-    genesis = dev_genesis([validator], timestamp=timestamp)
+    genesis = dev_genesis([validator], timestamp=timestamp, chain_id=chain_id)
     if forks is not None:
         genesis = dataclasses.replace(genesis, forks=forks)
     write_genesis_and_config(home, genesis, config)

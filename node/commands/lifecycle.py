@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from node.chain_start import read_chain
+from genesis import DEV_CHAIN_ID, DEV_CHAIN_IDS
+from node.chain_start import read_chain, require_development_chain
 from node.clock import wall_time_ms
 from node.commands.common import CommandFailed, forks_option, home_option, json_option, show
 from node.config import NodeConfig, load_config
@@ -35,6 +36,13 @@ def _checked_peers(_context: object, _option: object, values: tuple[str, ...]) -
     return values
 
 
+_chain_id_option = click.option(
+    "--chain-id",
+    type=click.Choice([str(chain_id) for chain_id in DEV_CHAIN_IDS]),
+    help=f"With --dev: the id of a chain that is made now [default: {DEV_CHAIN_ID}].",
+)
+
+
 @click.command()
 @home_option
 @click.option("--dev", is_flag=True, help="A development chain of one validator with ten funded accounts.")
@@ -55,6 +63,7 @@ def _checked_peers(_context: object, _option: object, values: tuple[str, ...]) -
     help="Node to connect to, as /ip4/10.0.0.1/tcp/26656/p2p/12D3Koo…; may be given several times.",
 )
 @forks_option
+@_chain_id_option
 @json_option
 def init(
     home: NodeHome,
@@ -63,6 +72,7 @@ def init(
     validator_name: str | None,
     peers: tuple[str, ...],
     forks: str | None,
+    chain_id: str | None,
     as_json: bool,
 ) -> None:
     """Make a node's folder.
@@ -74,9 +84,13 @@ def init(
         raise CommandFailed("--dev makes its own genesis and validator; leave the other options out")
     if forks is not None and not dev:
         raise CommandFailed("--forks goes with --dev: other chains have their rule sets in the genesis file")
+    if chain_id is not None and not dev:
+        raise CommandFailed("--chain-id goes with --dev: other chains have their id in the genesis file")
     if dev:
         schedule = None if forks is None else parse_forks(forks)
-        made = initialise_dev_home(home, NodeConfig(), wall_time_ms() // 1000, schedule)
+        made = initialise_dev_home(
+            home, NodeConfig(), wall_time_ms() // 1000, schedule, int(chain_id or DEV_CHAIN_ID)
+        )
         show(
             {
                 "home": str(home.root),
@@ -124,6 +138,7 @@ def init(
     metavar="SECONDS",
     help="With --dev: a block at this interval, empty or not, instead of one with each transaction.",
 )
+@_chain_id_option
 @click.option(
     "--no-mining", is_flag=True, help="With --dev: a block only when a client asks for one (evm_mine)."
 )
@@ -136,19 +151,26 @@ def start(
     dev: bool,
     block_time_s: float | None,
     no_mining: bool,
+    chain_id: str | None,
     rpc_port: int | None,
     log_level: str | None,
 ) -> None:
     """Run a node until SIGTERM or Ctrl-C; a second signal ends it at once."""
-    if not dev and (block_time_s is not None or no_mining):
+    if not dev and (block_time_s is not None or no_mining or chain_id is not None):
         raise CommandFailed(
-            "--block-time and --no-mining go with --dev: other chains make blocks by consensus"
+            "--block-time, --no-mining and --chain-id go with --dev: other chains have consensus"
         )
     if block_time_s is not None and no_mining:
         raise CommandFailed("--block-time makes blocks and --no-mining makes none: leave one of them out")
     if dev and not home.genesis.exists():
-        initialise_dev_home(home, NodeConfig(), wall_time_ms() // 1000)
+        made_for = int(chain_id or DEV_CHAIN_ID)
+        initialise_dev_home(home, NodeConfig(), wall_time_ms() // 1000, chain_id=made_for)
     home.require_initialised()
+    if dev:
+        genesis = read_chain(home.genesis).genesis
+        require_development_chain(genesis)
+        if chain_id is not None and genesis.chain_id != int(chain_id):
+            raise CommandFailed(f"{home.root} holds chain {genesis.chain_id}; choose another --home")
     config = load_config(home.config)
     if dev:
         config = dataclasses.replace(config, rpc=dataclasses.replace(config.rpc, cors_origins=("*",)))

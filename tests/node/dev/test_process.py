@@ -107,10 +107,21 @@ def test_when_blocks_are_made(tmp_path: Path, flags: tuple[str, ...], grows: boo
         node.process.wait()
 
 
+def test_the_chain_id_may_be_that_of_other_development_nodes(tmp_path: Path) -> None:
+    home = str(tmp_path / "dev")
+    made = aurigraph("init", "--dev", "--chain-id", "31337", "--home", home, "--json")
+    assert '"chain_id": 31337' in made.stdout
+    refused = aurigraph("start", "--dev", "--chain-id", "1337", "--home", home)
+    assert refused.returncode == ExitCode.FAILURE
+    assert "holds chain 31337" in refused.stderr
+    assert aurigraph("init", "--dev", "--chain-id", "1", "--home", str(tmp_path / "x")).returncode == 2
+
+
 def test_flags_that_do_not_go_together(tmp_path: Path) -> None:
     for flags, words in (
         (("--block-time", "1"), "go with --dev"),
         (("--no-mining",), "go with --dev"),
+        (("--chain-id", "31337"), "go with --dev"),
         (("--dev", "--no-mining", "--block-time", "1"), "leave one of them out"),
     ):
         refused = aurigraph("start", "--home", str(tmp_path / "x"), *flags)
