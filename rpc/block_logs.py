@@ -34,12 +34,12 @@ class BlockLogs:
 
     def matching(self, criteria: LogFilter) -> list[int]:
         """The logs that the addresses and topics accept, in order."""
-        logs = self._logs
-        return [index for index in self._candidates(criteria) if criteria.matches(logs[index][0])]
-
-    def data_bytes(self, index: int) -> int:
-        """The length of a log's data."""
-        return len(self._logs[index][0].data)
+        logs, terms = self._logs, criteria.terms
+        return [
+            index
+            for index in self._candidates(criteria)
+            if terms.accepts(logs[index][0].address, logs[index][0].topics)
+        ]
 
     def rendered(self, index: int) -> JsonObject:
         """A log as eth_getLogs shows it."""
