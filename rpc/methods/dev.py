@@ -17,6 +17,7 @@ from rpc.dev_backend import AccountChange, DevBackend
 from rpc.dev_params import INTERVAL_MS, MINE, NO_FORK, NUMBER, OPTIONAL_NUMBER, SLOT_VALUE, MineRequest
 from rpc.errors import RpcFault
 from rpc.method import Method, Parameter
+from rpc.methods.dev_accounts import DEFAULT_TIP_WEI
 from rpc.params import ADDRESS, BYTES, HASH, boolean
 from rpc.rendering import JsonObject, text
 from rpc.services import Services
@@ -335,7 +336,7 @@ class DevMethods:
                 "baseFee": hex(environment.base_fee_per_gas),
                 "chainId": environment.chain_id,
                 "gasLimit": hex(environment.gas_limit),
-                "gasPrice": hex(environment.base_fee_per_gas),
+                "gasPrice": hex(environment.base_fee_per_gas + DEFAULT_TIP_WEI),
             },
             "forkConfig": {"forkUrl": None, "forkBlockNumber": None, "forkRetryBackoff": None},
             "node": dict(self._dev.status()),
