@@ -30,6 +30,7 @@ from rpc.dev_backend import AccountChange, Draft
 from state.account import EMPTY_ACCOUNT, MAX_BALANCE, MAX_NONCE, Account
 from state.changes import StateChanges
 from state.dev_store import DevChainStore
+from vm.context import delegation_target
 
 MAX_BLOCKS_AT_ONCE: Final = 100_000
 """Blocks of one request. Each is a real one, with a header, a state root and a commit, and takes about 2 ms."""
@@ -172,7 +173,7 @@ class DevNode:
             raise UnknownAccount
         async with self._sending:  # so that two of one sender get two nonces
             form = draft(self._pool.pending_nonce(sender) if nonce is None else nonce)
-            if key is not None:
+            if key is not None and not self._is_contract(sender):
                 transaction = sign_transaction(form, key)
             else:
                 transaction = assemble_transaction(form, impersonation_signature(sender))
@@ -356,6 +357,14 @@ class DevNode:
     def _keep_offset(self) -> None:
         offset_ms = self._application.clock.offset_ms
         self._store.meta_put(_OFFSET_KEY, offset_ms.to_bytes(_OFFSET_BYTES, "big", signed=True))
+
+    def _is_contract(self, address: Address) -> bool:
+        """Whether EIP-3607 keeps its key from sending: a test has put code there."""
+        state = self._store.latest_state()
+        account = state.account(address)
+        if account is None or account.code_hash == EMPTY_KECCAK:
+            return False
+        return delegation_target(state.code(account.code_hash)) is None
 
     async def _amend(self, address: Address, changes: StateChanges) -> None:
         await _in_thread(lambda: self._store.amend(changes))

@@ -5,7 +5,7 @@ Owns start and stop of `start --dev`; signals are node.service's. Never holds lo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -79,6 +79,9 @@ class DevRpcBackend(NodeRpcBackend):
     @property
     def client_version(self) -> str:
         return DEV_CLIENT_VERSION
+
+    def status(self) -> Mapping[str, Json]:
+        return {**super().status(), "development": dict(self._node.status())}
 
     async def submit(self, raw: Sequence[bytes]) -> Sequence[Hash32 | CallerError]:
         answers = await super().submit(raw)

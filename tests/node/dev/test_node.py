@@ -273,6 +273,17 @@ async def test_an_impersonated_contract_sends_and_the_block_still_reads_after_a_
         assert trace["from"] == STRANGER
 
 
+async def test_an_account_of_the_node_sends_although_a_test_has_put_code_there(tmp_path: Path) -> None:
+    async with open_dev(tmp_path) as dev:
+        await dev.call("hardhat_setCode", FIRST, ANSWER_10)
+        sent = await dev.pay(5)
+        assert (await dev.call("eth_getTransactionReceipt", sent))["from"] == FIRST
+        await dev.call("hardhat_setCode", FIRST, "0xef0100" + SECOND[2:])  # EIP-7702: its key may send
+        sent = await dev.pay(5)
+        assert (await dev.call("eth_getTransactionByHash", sent))["from"] == FIRST
+        assert (await dev.call("node_status"))["development"]["automine"] is True
+
+
 async def test_an_unsigned_transaction_needs_no_impersonation(tmp_path: Path) -> None:
     async with open_dev(tmp_path) as dev:
         await dev.call("anvil_addBalance", STRANGER, hex(AUR))
