@@ -30,6 +30,7 @@ from node.engines import EngineChoice
 from node.errors import HomeError
 from node.home import NodeHome
 from node.rpc_backend import CLIENT_VERSION, NodeRpcBackend
+from rpc.backend import Json
 from rpc.config import RpcConfig
 from rpc.server import serve_rpc
 from state.chain_store import ChainStore
