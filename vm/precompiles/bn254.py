@@ -15,6 +15,7 @@ from typing import Final
 import gmpy2  # type: ignore[import-untyped]
 from zksnake._algebra import ec_bn254  # type: ignore[import-untyped]
 
+from vm.precompiles.apart import Apart
 from vm.precompiles.interface import Payload, Precompile, PrecompileFailure, fixed_price, fixed_reach, guarded
 
 FIELD_MODULUS: Final = 0x30644E72E131A029B85045B68181585D97816A916871CA8D3C208C16D87CFD47
@@ -28,6 +29,9 @@ PAIRING_GAS_PER_PAIR: Final = 34_000
 _ADD_INPUT_BYTES: Final = 128
 _MULTIPLY_INPUT_BYTES: Final = 96
 PAIR_BYTES: Final = 192
+
+LONG_PAIRS: Final = 8
+"""More than so many pairs run in another process, 2 ms: the library never gives up the interpreter lock."""
 
 _INFINITY: Final = bytes(64)
 _TRUE: Final = (1).to_bytes(32, "big")
@@ -182,7 +186,13 @@ BN254_ADD: Final = Precompile("bn254_add", fixed_price(ADD_GAS), guarded(add), f
 BN254_MULTIPLY: Final = Precompile(
     "bn254_mul", fixed_price(MULTIPLY_GAS), guarded(multiply), fixed_reach(_MULTIPLY_INPUT_BYTES)
 )
-BN254_PAIRING: Final = Precompile("bn254_pairing", pairing_gas, guarded(pairing))
+
+
+def _is_long_pairing(payload: bytes) -> bool:
+    return len(payload) > LONG_PAIRS * PAIR_BYTES
+
+
+BN254_PAIRING: Final = Precompile("bn254_pairing", pairing_gas, guarded(Apart(pairing, _is_long_pairing)))
 
 # Before EIP-1108 (Istanbul).
 BN254_ADD_BYZANTIUM: Final = replace(BN254_ADD, gas=fixed_price(500))

@@ -7,10 +7,12 @@ Specification: EIP-198; price by EIP-2565 (Berlin), then EIP-7883 (Osaka); lengt
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import gmpy2  # type: ignore[import-untyped]
 
+from vm.precompiles.apart import Apart
 from vm.precompiles.interface import Payload, Precompile, PrecompileFailure, guarded
 
 HEADER_BYTES: Final = 96
@@ -20,6 +22,9 @@ EXPONENT_HEAD_BYTES: Final = 32
 
 MIN_GAS_OSAKA: Final = 500
 MAX_OPERAND_BYTES_OSAKA: Final = 1_024  # EIP-7823
+
+LONG_GAS: Final = 100_000
+"""Price by EIP-2565 from which one runs in another process, 0.4 to 2 ms: GMP never gives up the interpreter lock."""
 
 MAX_OPERAND_BYTES: Final = 1 << 27
 """GMP ends the process when memory runs out, so longer operands fail instead. The cheapest operand of this
@@ -120,6 +125,12 @@ def modexp_bounded(payload: bytes) -> bytes:
     return modexp(payload)
 
 
-MODEXP_BYZANTIUM: Final = Precompile("modexp", modexp_gas_byzantium, guarded(modexp), modexp_reach)
-MODEXP: Final = Precompile("modexp", modexp_gas, guarded(modexp), modexp_reach)
-MODEXP_OSAKA: Final = Precompile("modexp", modexp_gas_osaka, guarded(modexp_bounded), modexp_reach)
+def _is_long(payload: bytes) -> bool:
+    return modexp_gas(payload) > LONG_GAS
+
+
+MODEXP: Final = Precompile("modexp", modexp_gas, guarded(Apart(modexp, _is_long)), modexp_reach)
+MODEXP_BYZANTIUM: Final = replace(MODEXP, gas=modexp_gas_byzantium)
+MODEXP_OSAKA: Final = Precompile(
+    "modexp", modexp_gas_osaka, guarded(Apart(modexp_bounded, _is_long)), modexp_reach
+)
