@@ -147,7 +147,7 @@ class EventHub(EventListener):
 
     async def _announce_block(self, header: Header, pace: Pace) -> None:
         if self._subscriptions.topics(NewHeads):
-            await self._subscriptions.publish(NewHeads(), _encode(header_json(header)), pace)
+            await self._subscriptions.publish(NewHeads(), [_encode(header_json(header))], pace)
         topics = self._topics_in(header)
         if not topics:
             return
@@ -155,8 +155,7 @@ class EventHub(EventListener):
         if logs is None:
             return
         for topic in topics:
-            for index in logs.matching(topic.criteria):
-                await self._subscriptions.publish(topic, logs.encoded(index), pace)
+            await self._subscriptions.publish(topic, map(logs.encoded, logs.matching(topic.criteria)), pace)
             await pace.rest_if_due()
 
     def _topics_in(self, header: Header) -> list[NewLogs]:
@@ -209,10 +208,9 @@ class EventHub(EventListener):
             self._wake.set()
         forms: dict[bool, Callable[[RecoveredTransaction], object]] = {False: _hash_of, True: _object_of}
         pace = Pace()
-        topics = self._subscriptions.topics(PendingTransactions)
-        for recovered in accepted:
-            for topic in topics:
-                await self._subscriptions.publish(topic, _encode(forms[topic.full](recovered)), pace)
+        for topic in self._subscriptions.topics(PendingTransactions):
+            results = map(_encode, map(forms[topic.full], accepted))
+            await self._subscriptions.publish(topic, results, pace)
 
     # Synchronisation.
 
@@ -234,7 +232,7 @@ class EventHub(EventListener):
                     "highestBlock": hex(status.highest_block),
                 },
             }
-        await self._subscriptions.publish(Syncing(), _encode(told), Pace())
+        await self._subscriptions.publish(Syncing(), [_encode(told)], Pace())
 
 
 async def _guarded(announce: Callable[[], Awaitable[None]]) -> None:

@@ -13,7 +13,7 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -264,23 +264,22 @@ class IpcConnection(Subscriber):
 
     # Being notified.
 
-    def push(self, message: bytes) -> None:
-        """Send a notification. A client for which too much waits is cut off."""
-        if (
-            self._writer is not None
-            and not self._has_ended
-            and not self._writer.put_notification(_line(message))
-        ):
+    def push(self, messages: Sequence[bytes]) -> None:
+        """Send notifications. A client for which too much waits is cut off."""
+        if self._writer is None or self._has_ended:
+            return
+        lines = b"".join([_line(message) for message in messages])
+        if not self._writer.put_notifications(lines, len(messages)):
             self.fall_behind()
 
-    def hold(self, size: int) -> bool:
-        """Count a notification that cannot be sent yet."""
-        return self._writer is not None and self._writer.hold(size)
+    def hold(self, count: int, size: int) -> bool:
+        """Count notifications that cannot be sent yet."""
+        return self._writer is not None and self._writer.hold(count, size)
 
-    def release(self, size: int) -> None:
-        """It is sent now, or never."""
+    def release(self, count: int, size: int) -> None:
+        """They are sent now, or never."""
         if self._writer is not None:
-            self._writer.release(size)
+            self._writer.release(count, size)
 
     def fall_behind(self) -> None:
         """End it: it cannot be told everything any more."""

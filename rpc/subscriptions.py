@@ -8,6 +8,7 @@ Specification: go-ethereum rpc/subscription.go; EIP-1474 leaves subscriptions ou
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol, TypeVar, cast
 
 from rpc.byte_budget import ByteBudget
@@ -17,6 +18,10 @@ from rpc.pace import Pace
 from rpc.session import NewHeads, NewLogs, PendingTransactions, Syncing, Topic
 
 TopicT = TypeVar("TopicT", NewHeads, NewLogs, PendingTransactions, Syncing)
+
+GROUP_BYTES: Final = 32_768
+GROUP_NOTIFICATIONS: Final = 128
+"""Notifications of one connection that are sent together: one system call for many logs or transactions."""
 
 _HEAD: Final = b'{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"'
 
@@ -33,16 +38,16 @@ _IDS: Final = (1 << 128) - _FIRST_ID
 class Subscriber(Protocol):
     """A connection. No method waits or raises."""
 
-    def push(self, message: bytes) -> None:
-        """Send a notification."""
+    def push(self, messages: Sequence[bytes]) -> None:
+        """Send notifications, in order."""
         ...
 
-    def hold(self, size: int) -> bool:
-        """Count a notification that cannot be sent yet; False when too much is waiting."""
+    def hold(self, count: int, size: int) -> bool:
+        """Count notifications that cannot be sent yet; False when too much is waiting."""
         ...
 
-    def release(self, size: int) -> None:
-        """It is sent now, or never."""
+    def release(self, count: int, size: int) -> None:
+        """They are sent now, or never."""
         ...
 
     def fall_behind(self) -> None:
@@ -65,19 +70,18 @@ class Subscription:
 
     def begin(self) -> None:
         """The reply with the id is on the way: tell what has been kept, and all that comes."""
-        for message in self._forget_held():
-            self._subscriber.push(message)
+        for messages in _groups(self._forget_held()):
+            self._subscriber.push(messages)
 
-    def tell(self, tail: bytes) -> None:
-        """Announce: `tail` is what follows the id."""
+    def tell(self, tails: Sequence[bytes]) -> None:
+        """Announce: each of `tails` is what follows the id of one notification."""
         if self.has_ended:
             return
-        message = b"".join((_HEAD, self._id_bytes, tail))
+        messages = [b"".join((_HEAD, self._id_bytes, tail)) for tail in tails]
         if self._held is None:
-            self._subscriber.push(message)
-            return
-        if self._subscriber.hold(len(message)):
-            self._held.append(message)
+            self._subscriber.push(messages)
+        elif self._subscriber.hold(len(messages), sum(map(len, messages))):
+            self._held += messages
         else:
             self._subscriber.fall_behind()
 
@@ -92,8 +96,7 @@ class Subscription:
 
     def _forget_held(self) -> list[bytes]:
         held, self._held = self._held or [], None
-        for message in held:
-            self._subscriber.release(len(message))
+        self._subscriber.release(len(held), sum(map(len, held)))
         return held
 
 
@@ -128,17 +131,32 @@ class Subscriptions:
         """The topics of a kind that somebody subscribed to."""
         return cast(list[TopicT], list(self._groups[kind]))
 
-    async def publish(self, topic: Topic, result: bytes, pace: Pace) -> None:
-        """Announce finished JSON to all subscribers of the topic."""
-        tail = b'","result":%b}}' % result
-        for subscription in tuple(self._groups[type(topic)].get(topic, ())):
-            subscription.tell(tail)
-            await pace.rest_if_due()
+    async def publish(self, topic: Topic, results: Iterable[bytes], pace: Pace) -> None:
+        """Announce to all subscribers of the topic: a notification for each piece of finished JSON, in order."""
+        for group in _groups(results):
+            tails = [b'","result":%b}}' % result for result in group]
+            for subscription in tuple(self._groups[type(topic)].get(topic, ())):
+                subscription.tell(tails)
+                await pace.rest_if_due()
 
     def end_all(self, kind: type[TopicT]) -> None:
         """End the connections with subscriptions of a kind: something was lost."""
         for subscription in [member for group in self._groups[kind].values() for member in group]:
             subscription.fall_behind()
+
+
+def _groups(pieces: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """The pieces in groups that are sent together."""
+    group: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if group and (size + len(piece) > GROUP_BYTES or len(group) >= GROUP_NOTIFICATIONS):
+            yield group
+            group, size = [], 0
+        group.append(piece)
+        size += len(piece)
+    if group:
+        yield group
 
 
 def _cost(topic: Topic) -> int:

@@ -18,6 +18,7 @@ Specification: RFC 6455, frames parsed by wsproto; go-ethereum rpc/websocket.go 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import trio
@@ -184,21 +185,22 @@ class WebSocketConnection(Subscriber):
 
     # Being notified.
 
-    def push(self, message: bytes) -> None:
-        """Send a notification. Who reads so slowly that too much is waiting is closed with 1013."""
+    def push(self, messages: Sequence[bytes]) -> None:
+        """Send notifications. Who reads so slowly that too much is waiting is closed with 1013."""
         if self._writer is None or self._is_closing or self._has_ended:
             return
-        if not self._writer.put_notification(text_frame(message)):
+        frames = b"".join([text_frame(message) for message in messages])
+        if not self._writer.put_notifications(frames, len(messages)):
             self.fall_behind()
 
-    def hold(self, size: int) -> bool:
-        """Count a notification that cannot be sent yet."""
-        return self._writer is not None and self._writer.hold(size)
+    def hold(self, count: int, size: int) -> bool:
+        """Count notifications that cannot be sent yet."""
+        return self._writer is not None and self._writer.hold(count, size)
 
-    def release(self, size: int) -> None:
-        """It is sent now, or never."""
+    def release(self, count: int, size: int) -> None:
+        """They are sent now, or never."""
         if self._writer is not None:
-            self._writer.release(size)
+            self._writer.release(count, size)
 
     def fall_behind(self) -> None:
         """Close with 1013."""

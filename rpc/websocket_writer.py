@@ -29,7 +29,8 @@ JOINED_BYTES: Final = 65_536
 _TEXT: Final = 0x81  # the final, and only, frame of a text message
 
 _Frame = bytes | memoryview
-_Waiting = tuple[_Frame, ByteBudget | None]
+_Waiting = tuple[_Frame, ByteBudget | None, int]
+"""What is written, what it is charged to, and how many notifications it holds."""
 
 
 def text_frame(message: bytes) -> bytes:
@@ -88,36 +89,36 @@ class FrameWriter:
         self._enqueue(frame, self._replies)
         return True
 
-    def put_notification(self, frame: bytes) -> bool:
-        """Send a notification; False, and nothing sent, when too much is waiting."""
+    def put_notifications(self, frames: bytes, count: int) -> bool:
+        """Send the frames of so many notifications; False, and nothing sent, when too much is waiting."""
         if not self._is_writing:
-            rest = self._write_now(frame)
+            rest = self._write_now(frames)
             if rest:
                 self._backlog.held += len(rest)
-                self._count(1, len(rest))
-                self._finish(rest, self._backlog)
+                self._count(count, len(rest))
+                self._finish(rest, self._backlog, count)
             return True
-        if not self.hold(len(frame)):
+        if not self.hold(count, len(frames)):
             return False
-        self._enqueue(frame, self._backlog)
+        self._enqueue(frames, self._backlog, count)
         return True
 
-    def hold(self, size: int) -> bool:
-        """Count a notification that somebody else keeps for now; False when too much is waiting."""
+    def hold(self, count: int, size: int) -> bool:
+        """Count notifications that somebody else keeps for now; False when too much is waiting."""
         limits = self._limits
         if (
-            self._notifications >= limits.max_queued_notifications
+            self._notifications + count > limits.max_queued_notifications
             or self._notification_bytes + size > limits.max_queued_bytes
             or not self._backlog.take(size)
         ):
             return False
-        self._count(1, size)
+        self._count(count, size)
         return True
 
-    def release(self, size: int) -> None:
-        """Nobody keeps it any more."""
+    def release(self, count: int, size: int) -> None:
+        """Nobody keeps them any more."""
         self._backlog.give_back(size)
-        self._count(-1, -size)
+        self._count(-count, -size)
 
     def forget_queue(self) -> None:
         """Send nothing of what waits, except for what has begun."""
@@ -141,26 +142,28 @@ class FrameWriter:
             return b""
         return memoryview(frame)[written:] if written < len(frame) else b""
 
-    def _enqueue(self, frame: bytes, budget: ByteBudget | None) -> None:
-        self._queue.append((frame, budget))
+    def _enqueue(self, frame: bytes, budget: ByteBudget | None, count: int = 0) -> None:
+        self._queue.append((frame, budget, count))
         self.queued_bytes += len(frame)
 
-    def _finish(self, rest: _Frame, budget: ByteBudget | None) -> None:
+    def _finish(self, rest: _Frame, budget: ByteBudget | None, count: int = 0) -> None:
         """Have the rest of a frame that has begun written, and what is queued behind it."""
         if rest:
             self.queued_bytes += len(rest)
             self._is_writing = True
-            self._nursery.start_soon(self._write_queue, (rest, budget))
+            self._nursery.start_soon(self._write_queue, (rest, budget, count))
 
     async def _write_queue(self, first: _Waiting) -> None:
         batch = [first]
         try:
             while True:
                 try:
-                    await self._write(batch[0][0] if len(batch) == 1 else b"".join(one for one, _ in batch))
+                    await self._write(
+                        batch[0][0] if len(batch) == 1 else b"".join([waiting[0] for waiting in batch])
+                    )
                 finally:
-                    for frame, budget in batch:
-                        self._sent(frame, budget)
+                    for waiting in batch:
+                        self._sent(*waiting)
                 if not self._queue:
                     break
                 batch = self._next_batch()
@@ -188,11 +191,11 @@ class FrameWriter:
         self._notifications += notifications
         self._notification_bytes += size
 
-    def _sent(self, frame: _Frame, budget: ByteBudget | None) -> None:
+    def _sent(self, frame: _Frame, budget: ByteBudget | None, count: int) -> None:
         size = len(frame)
         self.queued_bytes -= size
         if budget is self._backlog:
-            self.release(size)
+            self.release(count, size)
         elif budget is not None:
             budget.give_back(size)
         self._progress.set()

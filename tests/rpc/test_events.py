@@ -1,6 +1,6 @@
 """The task that follows the chain: what it announces when something is odd."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -24,13 +24,13 @@ class Client:
     def __init__(self) -> None:
         self.received: list[bytes] = []
 
-    def push(self, message: bytes) -> None:
-        self.received.append(message)
+    def push(self, messages: Sequence[bytes]) -> None:
+        self.received += messages
 
-    def hold(self, size: int) -> bool:
+    def hold(self, count: int, size: int) -> bool:
         return True
 
-    def release(self, size: int) -> None:
+    def release(self, count: int, size: int) -> None:
         pass
 
     def fall_behind(self) -> None:

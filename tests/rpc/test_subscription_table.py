@@ -1,6 +1,7 @@
 """The table of subscriptions itself: what is kept until the id is on the way, and what an end gives back."""
 
 import re
+from collections.abc import Sequence
 
 import trio
 
@@ -16,15 +17,17 @@ class Client:
     def __init__(self, most: int = 1_000) -> None:
         self.held = ByteBudget(most)
         self.received: list[bytes] = []
+        self.pushes = 0
         self.ended = False
 
-    def push(self, message: bytes) -> None:
-        self.received.append(message)
+    def push(self, messages: Sequence[bytes]) -> None:
+        self.received += messages
+        self.pushes += 1
 
-    def hold(self, size: int) -> bool:
+    def hold(self, count: int, size: int) -> bool:
         return self.held.take(size)
 
-    def release(self, size: int) -> None:
+    def release(self, count: int, size: int) -> None:
         self.held.give_back(size)
 
     def fall_behind(self) -> None:
@@ -36,7 +39,7 @@ def table() -> Subscriptions:
 
 
 async def publish(subscriptions: Subscriptions, result: bytes) -> None:
-    await subscriptions.publish(NewHeads(), result, Pace())
+    await subscriptions.publish(NewHeads(), [result], Pace())
 
 
 async def test_a_notification_is_what_go_ethereum_sends() -> None:
@@ -95,8 +98,8 @@ async def test_one_that_ends_during_an_announcement_hears_nothing_of_it() -> Non
     second: list[Subscription] = []
 
     class Ends(Client):
-        def push(self, message: bytes) -> None:
-            super().push(message)
+        def push(self, messages: Sequence[bytes]) -> None:
+            super().push(messages)
             subscriptions.remove(second.pop())
 
     first_client, second_client = Ends(), Client()
@@ -127,8 +130,8 @@ async def test_a_long_announcement_lets_other_tasks_run() -> None:
     ran_at: list[int] = []
 
     class Slow(Client):
-        def push(self, message: bytes) -> None:
-            super().push(message)
+        def push(self, messages: Sequence[bytes]) -> None:
+            super().push(messages)
             end = trio.current_time() + 0.004
             while trio.current_time() < end:
                 pass
@@ -147,6 +150,23 @@ async def test_a_long_announcement_lets_other_tasks_run() -> None:
         await publish(subscriptions, b"1")
 
     assert ran_at[-1] < 5
+
+
+async def test_many_notifications_are_sent_in_few_groups_and_in_order() -> None:
+    subscriptions, client, late = table(), Client(), Client(most=1_000_000)
+    subscriptions.add(NewHeads(), client).begin()
+    not_begun = subscriptions.add(NewHeads(), late)
+    results = [b"%d" % number for number in range(1_000)] + [b"1" * 20_000, b"2" * 20_000, b"3" * 100_000]
+
+    await subscriptions.publish(NewHeads(), iter(results), Pace())
+    not_begun.begin()
+
+    for one in (client, late):
+        assert [message.partition(b'"result":')[2] for message in one.received] == [
+            b"%b}}" % result for result in results
+        ]
+        assert one.pushes < 15
+    assert late.held.held == 0
 
 
 def test_an_id_is_a_number_of_16_bytes_without_leading_zeros() -> None:

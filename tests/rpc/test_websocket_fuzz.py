@@ -192,7 +192,7 @@ async def _converse(sent: list[bytes], cuts: list[int], reads: bool) -> bytes:
                 await client.send_all(data[position : position + cut])
                 position += cut
                 assert websockets.bodies.held <= BODIES
-                await websockets.subscriptions.publish(NewHeads(), b'{"number":"0x1"}', Pace())
+                await websockets.subscriptions.publish(NewHeads(), [b'{"number":"0x1"}'], Pace())
                 await trio.lowlevel.checkpoint()
             await client.send_eof()
         except trio.BrokenResourceError:

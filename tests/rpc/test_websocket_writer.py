@@ -56,7 +56,7 @@ def test_a_frame_has_the_shortest_head(size: int) -> None:
 
 async def test_what_the_socket_takes_is_written_at_once(pair: Pair) -> None:
     assert pair.writer.put_reply(b"reply")
-    assert pair.writer.put_notification(b"told")
+    assert pair.writer.put_notifications(b"told", 1)
 
     assert pair.writer.queued_bytes == 0
     assert await pair.read(9) == b"replytold"
@@ -66,7 +66,7 @@ async def test_the_order_is_kept_and_everything_is_given_back(pair: Pair) -> Non
     frames = [bytes([n]) * (500_000 if n % 3 == 0 else 50) for n in range(12)]
     for number, frame in enumerate(frames):
         if number % 2:
-            assert pair.writer.put_notification(frame)
+            assert pair.writer.put_notifications(frame, 1)
         else:
             assert pair.writer.put_reply(frame)
     pair.writer.put_control(b"ping")
@@ -82,37 +82,37 @@ async def test_the_order_is_kept_and_everything_is_given_back(pair: Pair) -> Non
 
 async def test_notifications_are_bounded_by_number(pair: Pair) -> None:
     pair.writer.put_control(b"x" * MEGABYTE)  # more than a socket takes
-    assert all(pair.writer.put_notification(b"n") for _ in range(10))
+    assert all(pair.writer.put_notifications(b"n", 1) for _ in range(10))
 
-    assert not pair.writer.put_notification(b"n")
+    assert not pair.writer.put_notifications(b"n", 1)
 
     assert pair.writer.put_reply(b"reply")  # replies are another matter
     assert (await pair.read(MEGABYTE + 15))[-15:] == b"n" * 10 + b"reply"
     await pair.writer.wait_below(0)
-    assert pair.writer.put_notification(b"again")
+    assert pair.writer.put_notifications(b"again", 1)
 
 
 async def test_notifications_are_bounded_by_bytes(pair: Pair) -> None:
     pair.writer.put_control(b"x" * MEGABYTE)
-    assert pair.writer.put_notification(b"n" * MEGABYTE)
-    assert pair.writer.put_notification(b"n" * MEGABYTE)
+    assert pair.writer.put_notifications(b"n" * MEGABYTE, 1)
+    assert pair.writer.put_notifications(b"n" * MEGABYTE, 1)
 
-    assert not pair.writer.put_notification(b"n")
+    assert not pair.writer.put_notifications(b"n", 1)
 
 
 async def test_all_clients_together_are_bounded(pair: Pair) -> None:
     pair.writer.put_control(b"x" * MEGABYTE)
     pair.backlog.held = pair.replies.held = 3 * MEGABYTE - 5
 
-    assert pair.writer.put_notification(b"12345")
-    assert not pair.writer.put_notification(b"6")
+    assert pair.writer.put_notifications(b"12345", 1)
+    assert not pair.writer.put_notifications(b"6", 1)
     assert pair.writer.put_reply(b"12345")
     assert not pair.writer.put_reply(b"6")
 
 
 async def test_a_frame_that_has_begun_is_finished_and_charged_whatever_the_bound(pair: Pair) -> None:
     pair.backlog.held = 3 * MEGABYTE
-    assert pair.writer.put_notification(b"n" * MEGABYTE)
+    assert pair.writer.put_notifications(b"n" * MEGABYTE, 1)
     assert pair.backlog.held > 3 * MEGABYTE
     pair.writer.forget_queue()
 
@@ -123,7 +123,7 @@ async def test_a_frame_that_has_begun_is_finished_and_charged_whatever_the_bound
 
 async def test_a_forgotten_queue_keeps_what_has_begun_and_what_comes_after(pair: Pair) -> None:
     assert pair.writer.put_reply(b"r" * MEGABYTE)
-    assert pair.writer.put_notification(b"n" * 100)
+    assert pair.writer.put_notifications(b"n" * 100, 1)
     assert pair.writer.put_reply(b"s" * 100)
 
     pair.writer.forget_queue()
@@ -135,17 +135,17 @@ async def test_a_forgotten_queue_keeps_what_has_begun_and_what_comes_after(pair:
 
 
 async def test_what_somebody_else_holds_counts_as_waiting(pair: Pair) -> None:
-    assert all(pair.writer.hold(200_000) for _ in range(10))
-    assert not pair.writer.hold(1)
-    pair.writer.release(200_000)
-    assert pair.writer.hold(200_000)
-    assert not pair.writer.hold(1)
+    assert all(pair.writer.hold(1, 200_000) for _ in range(10))
+    assert not pair.writer.hold(1, 1)
+    pair.writer.release(1, 200_000)
+    assert pair.writer.hold(1, 200_000)
+    assert not pair.writer.hold(1, 1)
     for _ in range(10):
-        pair.writer.release(200_000)
+        pair.writer.release(1, 200_000)
 
     assert pair.backlog.held == 0
-    assert pair.writer.hold(2 * MEGABYTE)
-    assert not pair.writer.hold(1)
+    assert pair.writer.hold(1, 2 * MEGABYTE)
+    assert not pair.writer.hold(1, 1)
 
 
 async def test_a_piece_that_does_not_leave_can_be_seen(pair: Pair) -> None:
