@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,10 +18,10 @@ from chain.transaction import RecoveredTransaction
 from chain.types import Address, Hash32
 from rpc.byte_budget import ByteBudget
 from rpc.deferred import Deadline, OffLoop, OnLoop, Submission
-from rpc.dispatcher import MAX_JSON_VALUES, Dispatcher
+from rpc.dispatcher import BULKY_VALUES, MAX_JSON_VALUES, Dispatcher, Unfinished
 from rpc.errors import RpcFault
 from rpc.heavy import HeavyCalls
-from rpc.method import Method, Parameter, optional
+from rpc.method import MalformedArgument, Method, Parameter, optional
 
 
 class PoolRecorder:
@@ -78,6 +79,16 @@ def is_main_thread(_deadline: Deadline) -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
+def on_main_thread(decoded: object) -> object:
+    """Codec and handler at once: where the one ran, and then the other."""
+    here = threading.current_thread() is threading.main_thread()
+    return [here] if isinstance(decoded, list) and len(decoded) > 1 else [*decoded, here]  # type: ignore[misc]
+
+
+def malformed(value: object) -> object:
+    raise MalformedArgument(f"{type(value).__name__} of {len(value)}")  # type: ignore[arg-type]
+
+
 async def wait_and_compute() -> object:
     await trio.sleep(0)
     return OffLoop(is_main_thread)
@@ -92,6 +103,9 @@ def build(pool: PoolRecorder | None = None, budget: ByteBudget | None = None, **
         Method("constant", lambda: "x", constant=msgspec.Raw(b'"0x1"')),
         Method("echo", anything, (optional(Parameter(anything)),)),
         Method("needs", anything, (Parameter(anything),)),
+        Method("threads", on_main_thread, (Parameter(on_main_thread),)),
+        Method("bulky_heavy", lambda _: OffLoop(is_main_thread), (Parameter(anything),)),
+        Method("bulky_malformed", anything, (Parameter(malformed),)),
         Method("big", lambda: "x" * 1000),
         Method("bug", fail_with(KeyError("x"))),
         Method("refused", fail_with(CallerError("no"))),
@@ -463,3 +477,44 @@ def test_any_request_like_json_gets_well_formed_replies(body: Any) -> None:
 
 def test_faults_are_made_afresh_for_each_call() -> None:
     assert RpcFault.INTERNAL.error() is not RpcFault.INTERNAL.error()
+
+
+async def test_many_values_are_read_in_a_worker_thread_and_answered_on_the_loop() -> None:
+    many = ["0x" + "00" * 32] * (BULKY_VALUES + 1)
+    dispatcher = build(max_response_bytes=100_000)
+
+    assert (await ask(dispatcher, call("threads", many)))["result"] == [False, True]
+    assert (await ask(dispatcher, call("threads", many[:100])))["result"] == [True, True]
+    assert (await ask(dispatcher, call("threads", ["x" * 20_000] * 2)))["result"] == [True, True]
+    assert (await ask(dispatcher, call("bulky_heavy", [[many[:1]] * 300])))["result"] is False
+    code, message = await error_of(dispatcher, call("bulky_malformed", many))
+    assert (code, message) == (-32602, f"invalid argument 0: list of {BULKY_VALUES + 1}")
+    batch = [call("threads", many, id=1), call("echo", 5, id=2), call("needs", many, {}, id=3)]
+    replies = await ask(dispatcher, batch)
+    assert [reply["id"] for reply in replies] == [1, 2, 3]
+    assert replies[0]["result"] == [False, True]
+    assert replies[2]["error"]["message"] == "too many arguments, want at most 1"
+
+
+async def test_reading_many_values_waits_no_longer_than_a_request_may() -> None:
+    dispatcher = build(handler_timeout_s=0.05)
+    busy = [call("endless", id=number) for number in range(2)]
+    async with trio.open_nursery() as nursery:
+        for one in busy:
+            nursery.start_soon(ask, dispatcher, one)
+        await trio.sleep(0.01)
+        code, _ = await error_of(dispatcher, call("threads", ["x" * 40] * (BULKY_VALUES + 1)))
+    assert code == -32002
+
+
+@pytest.mark.parametrize("element", [b"11111", b'"abc"', b"[     ]", b"{     }"])
+def test_a_batch_of_too_many_things_that_are_no_requests_is_refused_at_once(element: bytes) -> None:
+    dispatcher = build(max_batch_calls=1_000)
+    body = b"[" + b",".join([element] * 45_000) + b"]"
+    begun = time.perf_counter()
+    reply = dispatcher.start(body)
+    took = time.perf_counter() - begun
+    assert not isinstance(reply, Unfinished)
+    assert reply is not None
+    assert b"too" in reply
+    assert took < 0.05  # 0.2 s when each of them was looked at
