@@ -40,6 +40,9 @@ REMEMBERED_HEADS: Final = 256
 TRANSACTIONS_AT_ONCE: Final = 128
 """Announced before the chain is looked at again: a head is not kept waiting behind a flood of transactions."""
 
+INLINE_LOGS: Final = 2_000
+"""So many logs of a block are compared with one filter on the event loop, 1 ms; more in a worker thread."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -148,35 +151,42 @@ class EventHub(EventListener):
     async def _announce_block(self, header: Header, pace: Pace) -> None:
         if self._subscriptions.topics(NewHeads):
             await self._subscriptions.publish(NewHeads(), [_encode(header_json(header))], pace)
-        topics = self._topics_in(header)
+        topics = await self._topics_in(header, pace)
         if not topics:
             return
-        logs = await self._block_logs(header)
+        logs = await self._block_logs(header, is_asked_often=len(topics) > 1)
         if logs is None:
             return
         for topic in topics:
-            await self._subscriptions.publish(topic, map(logs.encoded, logs.matching(topic.criteria)), pace)
+            if logs.effort(topic.criteria) > INLINE_LOGS:
+                found = await trio.to_thread.run_sync(logs.matching, topic.criteria)
+            else:
+                found = logs.matching(topic.criteria)
+            if found:
+                await self._subscriptions.publish(topic, map(logs.encoded, found), pace)
             await pace.rest_if_due()
 
-    def _topics_in(self, header: Header) -> list[NewLogs]:
+    async def _topics_in(self, header: Header, pace: Pace) -> list[NewLogs]:
         """The subscriptions to logs that the block may hold."""
         known = self._bloom_tests
-        self._bloom_tests = {
-            topic: known.get(topic) or topic.criteria.bloom_test()
-            for topic in self._subscriptions.topics(NewLogs)
-        }
-        return [
-            topic
-            for topic, may_match in self._bloom_tests.items()
-            if covers(topic.criteria, header.number) and may_match(header.logs_bloom)
-        ]
+        self._bloom_tests = {}
+        found: list[NewLogs] = []
+        for topic in self._subscriptions.topics(NewLogs):
+            may_match = self._bloom_tests[topic] = known.get(topic) or topic.criteria.bloom_test()
+            if covers(topic.criteria, header.number) and may_match(header.logs_bloom):
+                found.append(topic)
+            await pace.rest_if_due()
+        return found
 
-    async def _block_logs(self, header: Header) -> BlockLogs | None:
+    async def _block_logs(self, header: Header, *, is_asked_often: bool) -> BlockLogs | None:
         def read() -> BlockLogs | None:
             block, receipts = self._chain.block(header.number), self._chain.receipts(header.number)
             if block is None or receipts is None or block.header.hash != header.hash:
                 return None
-            return BlockLogs(block, receipts)
+            logs = BlockLogs(block, receipts)
+            if is_asked_often:
+                logs.index()
+            return logs
 
         return await trio.to_thread.run_sync(read) if is_large(header) else read()
 

@@ -44,10 +44,34 @@ def block_logs(dev_chain: DevChain, groups: list[list[Log]]) -> BlockLogs:
 def test_exactly_the_logs_that_match_are_found_in_order(
     dev_chain: DevChain, groups: list[list[Log]], wanted: LogFilter
 ) -> None:
-    found = block_logs(dev_chain, groups).matching(wanted)
+    found = block_logs(dev_chain, groups)
+    indexed = block_logs(dev_chain, groups)
+    indexed.index()
 
     every = [log for group in groups for log in group]
-    assert found == [index for index, log in enumerate(every) if wanted.matches(log)]
+    expected = [index for index, log in enumerate(every) if wanted.matches(log)]
+    assert found.matching(wanted) == indexed.matching(wanted) == expected
+    assert len(expected) <= indexed.effort(wanted) <= found.effort(wanted) == len(found) == len(every)
+
+
+def test_an_index_leads_many_filters_to_the_few_logs_that_they_want(dev_chain: DevChain) -> None:
+    common = [
+        Log(ADDRESSES[0], (TOPICS[0], Hash32(number.to_bytes(32, "big"))), b"") for number in range(3_000)
+    ]
+    found = block_logs(dev_chain, [common])
+    found.index()
+
+    for number in range(3_000):
+        one = Hash32(number.to_bytes(32, "big"))
+        wanted = LogFilter(
+            BlockTag.LATEST,
+            BlockTag.LATEST,
+            None,
+            frozenset(ADDRESSES[:1]),
+            (frozenset(), frozenset((one,))),
+        )
+        assert found.effort(wanted) == 1
+        assert found.matching(wanted) == [number]
 
 
 def test_a_log_knows_its_transaction_and_its_place_in_the_block(dev_chain: DevChain) -> None:
