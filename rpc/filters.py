@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,6 +57,7 @@ class _BlockFilter(_Filter):
 class _LogFilter(_Filter):
     criteria: LogFilter
     may_match: Callable[[bytes], bool]
+    told: int = 0  # matching logs of the block behind `position` that the client has been told
 
 
 @dataclass(slots=True, eq=False)
@@ -122,8 +123,11 @@ class FilterTable:
         """The chain has been set back to that block: what comes after it is new again."""
         with self._moving:
             for kept in self._filters.values():
-                if not isinstance(kept, _TransactionFilter):
-                    kept.position = min(kept.position, number)
+                if isinstance(kept, _TransactionFilter) or kept.position < number:
+                    continue
+                kept.position = number
+                if isinstance(kept, _LogFilter):
+                    kept.told = 0
 
     def _install(self, kept: _Filter) -> str:
         self.forget_idle()
@@ -215,7 +219,8 @@ class FilterTable:
         if len(numbers) <= INLINE_BLOCKS and not any(self._may_match(kept, number) for number in numbers):
             self._move(kept, numbers, numbers.stop - 1)
             return []
-        return OffLoop(lambda deadline: self._collect(kept, numbers, deadline))
+        told = kept.told
+        return OffLoop(lambda deadline: self._collect(kept, numbers, told, deadline))
 
     def _may_match(self, kept: _LogFilter, number: int) -> bool:
         return covers(kept.criteria, number) and kept.may_match(self._header(number).logs_bloom)
@@ -226,34 +231,52 @@ class FilterTable:
             raise RpcFault.HISTORY_PRUNED.error()
         return header
 
-    def _collect(self, kept: _LogFilter, numbers: range, deadline: Deadline) -> msgspec.Raw:
-        """The logs of as many of these blocks as fit into one reply and its time (any thread)."""
-        found: list[bytes] = []
-        size = 0
-        reached = numbers.start - 1
+    def _collect(self, kept: _LogFilter, numbers: range, told: int, deadline: Deadline) -> msgspec.Raw:
+        """The logs of these blocks that fit into one reply and its time, without the first `told` (any thread)."""
+        page = _Page(self._limits.max_log_results, self._limits.max_log_reply_bytes // 2)
+        reached, skipped = numbers.start - 1, told
         for number in numbers:
             if deadline.has_passed and reached >= numbers.start:
                 break
             deadline.check()
-            logs = self._matches(kept, number)
-            size += sum(map(len, logs)) + len(logs)
-            if found and (
-                size > self._limits.max_log_reply_bytes
-                or len(found) + len(logs) > self._limits.max_log_results
-            ):
+            fitting, is_all = page.take(self._matches(kept, number, skipped))
+            if not is_all:
+                skipped += fitting
                 break
-            found += logs
-            reached = number
-        return msgspec.Raw(b"[%b]" % b",".join(found if self._move(kept, numbers, reached) else ()))
+            reached, skipped = number, 0
+        with self._moving:
+            if kept.position != numbers.start - 1 or kept.told != told:
+                return msgspec.Raw(b"[]")
+            kept.position, kept.told = reached, skipped
+        return msgspec.Raw(b"[%b]" % b",".join(page.found))
 
-    def _matches(self, kept: _LogFilter, number: int) -> list[bytes]:
+    def _matches(self, kept: _LogFilter, number: int, skipped: int) -> Iterable[bytes]:
         if not self._may_match(kept, number):
-            return []
+            return ()
         block, receipts = self._chain.block(number), self._chain.receipts(number)
         if block is None or receipts is None:
             raise RpcFault.HISTORY_PRUNED.error()
         logs = BlockLogs(block, receipts)
-        return [logs.encoded(index) for index in logs.matching(kept.criteria)]
+        return map(logs.encoded, logs.matching(kept.criteria)[skipped:])
+
+
+class _Page:
+    """The logs of one reply, at least one of them however long it is."""
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self.found: list[bytes] = []
+        self._most = most
+        self._bytes_left = most_bytes
+
+    def take(self, logs: Iterable[bytes]) -> tuple[int, bool]:
+        """Take what fits; how many these were, and whether they were all."""
+        before = len(self.found)
+        for log in logs:
+            self._bytes_left -= len(log) + 1
+            if self.found and (self._bytes_left < 0 or len(self.found) >= self._most):
+                return len(self.found) - before, False
+            self.found.append(log)
+        return len(self.found) - before, True
 
 
 def _object_of(recovered: RecoveredTransaction) -> object:

@@ -192,6 +192,45 @@ async def test_a_poll_that_does_not_fit_into_a_reply_is_continued_by_the_next(
     assert len(polls) > 2
 
 
+@pytest.mark.parametrize("limits", [{"max_log_results": 2}, {"max_log_reply_bytes": 1_200}])
+async def test_a_block_with_more_logs_than_a_reply_may_hold_is_told_in_several(
+    serve: Serve, fake_node: FakeNode, limits: dict[str, int]
+) -> None:
+    """Without this the reply was too large for the listener, and its logs were never told."""
+    wire = await Wire.open(await serve(limited(**limits)))
+    kept = await wire.result("eth_newFilter", {})
+    nonces = range(FIRST_NONCE, FIRST_NONCE + 7)
+    fake_node.append(*(emit(nonce, 1, nonce) for nonce in nonces[:5]))
+    fake_node.append(*(emit(nonce, 1, nonce) for nonce in nonces[5:]))
+
+    polls = []
+    while logs := await wire.result("eth_getFilterChanges", kept):
+        polls.append([int(log["data"], 16) for log in logs])
+
+    assert [entry for poll in polls for entry in poll] == list(nonces)
+    assert max(map(len, polls)) <= 2
+
+
+async def test_a_block_that_was_told_in_part_and_then_taken_back_is_told_anew(fake_node: FakeNode) -> None:
+    table = _table(fake_node, max_log_results=2)
+    kept = table.new_log_filter(criteria())
+    fake_node.append(*(emit(nonce, 1, nonce) for nonce in range(FIRST_NONCE, FIRST_NONCE + 3)))
+    assert _told(table.changes(kept)) == 2
+    overtaken = table.changes(kept)
+
+    table.set_back(6)  # not further than the filter has to be
+    assert _told(overtaken) == 1
+    table.set_back(5)
+    assert _told(table.changes(kept)) == 2
+    assert _told(table.changes(kept)) == 1
+    assert table.changes(kept) == []
+
+
+def _told(poll: object) -> int:
+    assert isinstance(poll, OffLoop)
+    return bytes(poll.job(Deadline(5))).count(b"transactionHash")  # type: ignore[call-overload, no-any-return]
+
+
 async def test_hashes_that_do_not_fit_into_a_reply_are_told_by_the_next_poll(
     wire: Wire, fake_node: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
