@@ -93,6 +93,9 @@ class RpcFault(Enum):
         Code.LIMIT_EXCEEDED, "limit exceeded: too many large replies at once, try again later"
     )
     BUSY = _Entry(Code.LIMIT_EXCEEDED, "limit exceeded: too many calls are waiting, try again later")
+    CLIENT_BUSY = _Entry(
+        Code.LIMIT_EXCEEDED, "limit exceeded: too many calls of your address are waiting, try again later"
+    )
     EXECUTION_TIMED_OUT = _Entry(Code.SERVER_ERROR, "execution aborted (timeout = {seconds}s)")
     HEADER_NOT_FOUND = _Entry(Code.SERVER_ERROR, "header not found")
     HEADER_FOR_HASH_NOT_FOUND = _Entry(Code.SERVER_ERROR, "header for hash not found")

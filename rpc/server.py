@@ -79,13 +79,16 @@ async def serve_rpc(
         InvariantViolation: a method found a bug; in an exception group.
     """
     services = Services.of(chain, pool, node, config.calls, dev)
-    service = _http_service(config, services)
+    calls = config.calls
+    heavy = HeavyCalls(calls.worker_threads, calls.max_waiting_heavy_calls, calls.call_timeout_s)
+    service = _http_service(config, services, heavy)
     hub = EventHub(chain, events, service.websockets.subscriptions, services.filters)
     listeners = await _open_tcp(config) if config.listens_on_tcp else []
     try:
         ipc = await _open_ipc(config.ipc_path, service, replace(services, admin=admin))
         await _Listener(service, listeners, hub, ipc).run(task_status)
     finally:
+        heavy.close()
         for listener in listeners:
             listener.socket.close()
 
@@ -119,16 +122,16 @@ async def _open_ipc(path: Path | None, service: HttpService, services: Services)
     )
 
 
-def _http_service(config: RpcConfig, services: Services) -> HttpService:
+def _http_service(config: RpcConfig, services: Services, heavy: HeavyCalls) -> HttpService:
     """What all connections share."""
-    calls, http, websocket = config.calls, config.http, config.websocket
+    http, websocket = config.http, config.websocket
     bodies, replies = ByteBudget(http.max_buffered_body_bytes), ByteBudget(http.max_buffered_reply_bytes)
     dispatcher = Dispatcher(
         method_table(services, config.namespaces),
         services.pool,
-        HeavyCalls(calls.worker_threads, calls.max_waiting_heavy_calls, calls.call_timeout_s),
+        heavy,
         replies,
-        max_batch_calls=calls.max_batch_calls,
+        max_batch_calls=config.calls.max_batch_calls,
         max_response_bytes=http.max_response_bytes,
         handler_timeout_s=http.handler_timeout_s,
     )
