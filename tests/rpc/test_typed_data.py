@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chain.keccak import keccak256
 from rpc.method import MalformedArgument
-from rpc.typed_data import MAX_DEPTH, MAX_TYPES, typed_data_digest
+from rpc.typed_data import MAX_DEPTH, MAX_TEXT_CHARS, MAX_TYPES, typed_data_digest
 
 MAIL: dict[str, Any] = {
     "types": {
@@ -155,6 +155,13 @@ def deep() -> dict[str, Any]:
         ({**MAIL, "domain": {**MAIL["domain"], "chainId": 2**256}}, "does not fit uint256"),
         ({**MAIL, "domain": {**MAIL["domain"], "verifyingContract": "0x12"}}, "no address"),
         (deep(), "nested more than"),
+        ("[" + "1," * MAX_TEXT_CHARS + "1]", "longer than 131072 characters"),
+        (json.dumps({"types": {"T": [{"name": "x", "type": "\ud800"}]}}), "unknown type"),
+        (json.dumps({"types": {"\ud800": []}}), "is no name"),
+        (
+            {"types": {"T": [{"name": "x" * 200 + str(i), "type": "T"} for i in range(99)]}},
+            "types are longer",
+        ),
     ],
     ids=lambda value: str(value)[:30],
 )
