@@ -159,7 +159,7 @@ def deep() -> dict[str, Any]:
         (json.dumps({"types": {"T": [{"name": "x", "type": "\ud800"}]}}), "unknown type"),
         (json.dumps({"types": {"\ud800": []}}), "is no name"),
         (
-            {"types": {"T": [{"name": "x" * 200 + str(i), "type": "T"} for i in range(99)]}},
+            {"domain": {}, "types": {"T": [{"name": "x" * 200 + str(i), "type": "T"} for i in range(99)]}},
             "types are longer",
         ),
     ],
