@@ -272,7 +272,9 @@ class RequestReader:
         """
         if self.failure is not None:
             return
-        if _asks_for_websocket(self._parser.get_method(), self._fields):
+        if self._parser.get_http_version() == "1.1" and _asks_for_websocket(
+            self._parser.get_method(), self._fields
+        ):
             self.leftover = rest
             self._finish(keep_alive=False, asks_for_websocket=True)
             return

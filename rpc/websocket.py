@@ -103,6 +103,7 @@ class WebSocketConnection(Subscriber):
                 try:
                     self._close_when_done()
                     await self._converse(self._writer, leftover)
+                    self._is_closing = True
                     await self._part(self._writer)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     pass  # the client went away
@@ -240,8 +241,10 @@ class WebSocketConnection(Subscriber):
 
     async def _part(self, writer: FrameWriter) -> None:
         """After the last frame: let the client read it before the connection ends (RFC 6455 section 7.1.1)."""
-        with trio.move_on_after(self._limits.close_within_s):
+        with trio.move_on_after(self._limits.close_within_s) as waited:
             await writer.wait_below(0)
+        if waited.cancelled_caught:
+            return
         with trio.move_on_after(LINGER_S):
             await self._stream.send_eof()
             left = LINGER_BYTES

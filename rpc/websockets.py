@@ -11,6 +11,8 @@ from typing import Final
 import trio
 from wsproto.frame_protocol import CloseReason
 
+from chain.errors import InvariantViolation
+from rpc.bug_log import log_bug
 from rpc.byte_budget import ByteBudget
 from rpc.config import WebSocketLimits
 from rpc.dispatcher import Dispatcher
@@ -57,6 +59,10 @@ class WebSockets:
             connection.go_away()
         try:
             await connection.run(leftover)
+        except Exception as error:
+            if _breaks_an_invariant(error):
+                raise
+            log_bug(error, "a WebSocket")  # and only this connection ends
         finally:
             del self._open[connection]
 
@@ -74,3 +80,9 @@ class WebSockets:
             for connection in tuple(self._open):
                 connection.check(trio.current_time())
                 await pace.rest_if_due()
+
+
+def _breaks_an_invariant(error: Exception) -> bool:
+    if isinstance(error, ExceptionGroup):
+        return error.subgroup(InvariantViolation) is not None
+    return isinstance(error, InvariantViolation)

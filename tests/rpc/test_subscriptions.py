@@ -423,3 +423,24 @@ async def test_a_reader_that_has_stopped_is_ended_by_the_clock(
     await trio.sleep(1.5)
 
     await (await SocketClient.open(port)).result("eth_chainId")
+
+
+@pytest.mark.parametrize("goodbye", [b"\xff\xff", b"\x88\x80\0\0\0\0", None])
+async def test_a_client_that_ends_while_much_waits_for_it_does_no_harm(
+    serve: Serve, fake_node: FakeNode, goodbye: bytes | None
+) -> None:
+    port = await serve(config(close_within_s=0.1, max_queued_bytes=50_000_000))
+    client, other = await SocketClient.open(port), await SocketClient.open(port)
+    await client.result("eth_subscribe", "newPendingTransactions", True)
+    assert _wants_transactions(fake_node)
+    fake_node.accept(*(signed(n, data=bytes(100_000)) for n in range(60)))  # 12 MB
+    await trio.sleep(0.2)
+
+    if goodbye is None:
+        await client.wire.stream.send_eof()
+    else:
+        await client.wire.send(goodbye)
+    await trio.sleep(0.3)
+
+    assert await other.result("eth_chainId") == "0x539"
+    assert await client.close_code() == 1006

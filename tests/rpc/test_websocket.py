@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import trio
 from wsproto.events import TextMessage
+from wsproto.utilities import LocalProtocolError
 
 from rpc import websockets
 from rpc.config import HttpLimits, RpcConfig, WebSocketLimits
@@ -260,6 +262,25 @@ async def test_a_message_of_the_greatest_length_is_taken(serve: Serve) -> None:
     await client.send(call(1).ljust(1_000))
 
     assert (await client.receive_json())["id"] == 1
+
+
+async def test_a_message_that_takes_too_long_ends_the_connection(serve: Serve, fast_clock: None) -> None:
+    port = await serve(config(message_timeout_s=0.2))
+    slow, idle = await SocketClient.open(port), await SocketClient.open(port)
+    await slow.send("[", last=False)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_drip, slow)
+        assert await slow.close_code() == 1008
+        nursery.cancel_scope.cancel()
+
+    assert await idle.result("eth_chainId") == "0x539"
+
+
+async def _drip(client: SocketClient) -> None:
+    with suppress(LocalProtocolError):  # it has answered the Close
+        while True:
+            await trio.sleep(0.05)
+            await client.send(" ", last=False)
 
 
 async def test_messages_of_all_connections_together_are_bounded(serve: Serve) -> None:
