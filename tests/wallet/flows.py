@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,10 +24,10 @@ Flow = Callable[..., dict[str, Any]]
 
 
 def run_flow(script: str, settings: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """What `node SCRIPT` found; profile, temporary files and screenshots of failures are in `folder`."""
-    profile, shots = folder / "browser", folder / "screenshots"
-    for made in (profile, shots):
-        made.mkdir(exist_ok=True)
+    """What `node SCRIPT` found; screenshots of failures are in `folder`."""
+    # Not in `folder`: Chromium makes a socket in its profile, and refuses a path longer than 107 bytes.
+    profile, shots = Path(tempfile.mkdtemp(prefix="aur-", dir="/tmp")), folder / "screenshots"
+    shots.mkdir(exist_ok=True)
     limits = {"limitMs": FLOW_LIMIT_S * 1000, "stepMs": STEP_LIMIT_S * 1000}
     process = subprocess.Popen(
         ["node", script],
@@ -47,6 +49,7 @@ def run_flow(script: str, settings: dict[str, Any], folder: Path) -> dict[str, A
         process.kill()
         process.wait()
         assert all_gone(profile, kill=True), "the browser cannot be killed"
+        shutil.rmtree(profile, ignore_errors=True)
     found: dict[str, Any] = json.loads(told)
     foreign = {host for host in found["reached"] if host.rpartition(":")[0] not in LOCAL_NAMES}
     assert not foreign, f"the browser left this machine: {foreign}"
