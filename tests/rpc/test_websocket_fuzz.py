@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from enum import Enum
 from unittest.mock import patch
 
 import pytest
@@ -25,6 +25,7 @@ from rpc.websockets import WebSockets
 
 MAX_MESSAGE = 2_000
 BODIES = 5_000
+NOTIFICATIONS = [b'{"number":"0x1"}', b'"%b"' % (b"x" * 10_000)]
 
 
 class _NoPool:
@@ -47,7 +48,11 @@ def _websockets() -> WebSockets:
         Method("unsubscribe", Unsubscribe, (text,)),
     )
     limits = WebSocketLimits(
-        max_message_bytes=MAX_MESSAGE, max_calls_in_progress=3, max_queued_bytes=5_000, max_subscriptions=4
+        max_message_bytes=MAX_MESSAGE,
+        max_calls_in_progress=3,
+        max_queued_bytes=50_000,
+        max_subscriptions=4,
+        close_within_s=0.1,
     )
     replies = ByteBudget(1_000_000)
     dispatcher = Dispatcher(
@@ -61,14 +66,15 @@ def _websockets() -> WebSockets:
     )
     criteria = ByteBudget(1_000_000)
     subscriptions = Subscriptions(criteria)
-    return WebSockets(limits, dispatcher, subscriptions, ByteBudget(BODIES), replies, ByteBudget(20_000))
+    return WebSockets(limits, dispatcher, subscriptions, ByteBudget(BODIES), replies, ByteBudget(100_000))
 
 
-@dataclass(frozen=True)
-class Sent:
-    """A piece of what the client sends."""
+class Reads(Enum):
+    """When the client reads what it is sent."""
 
-    data: bytes
+    AT_ONCE = 0
+    LATE = 1
+    NEVER = 2
 
 
 def frame(
@@ -168,7 +174,7 @@ def frames_in(received: bytes) -> Iterator[tuple[int, bytes]]:
         at = start + size
 
 
-async def _converse(sent: list[bytes], cuts: list[int], reads: bool) -> bytes:
+async def _converse(sent: list[bytes], cuts: list[int], reads: Reads) -> bytes:
     websockets = _websockets()
     ours, theirs = trio.socket.socketpair()
     client, server = trio.SocketStream(ours), trio.SocketStream(theirs)
@@ -193,19 +199,21 @@ async def _converse(sent: list[bytes], cuts: list[int], reads: bool) -> bytes:
                 await client.send_all(data[position : position + cut])
                 position += cut
                 assert websockets.bodies.held <= BODIES
-                await websockets.subscriptions.publish(NewHeads(), [b'{"number":"0x1"}'], Pace())
+                await websockets.subscriptions.publish(NewHeads(), NOTIFICATIONS, Pace())
                 await trio.lowlevel.checkpoint()
             await client.send_eof()
         except trio.BrokenResourceError:
             pass
-        if not reads:
+        if reads is Reads.LATE:
+            await read()
+        elif reads is Reads.NEVER:
             await trio.aclose_forcefully(client)
 
     with trio.fail_after(20), patch("rpc.websockets.log_bug", side_effect=AssertionError("a bug")):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve)
             nursery.start_soon(write)
-            if reads:
+            if reads is Reads.AT_ONCE:
                 nursery.start_soon(read)
     await trio.aclose_forcefully(client)
     assert len(websockets) == 0
@@ -219,7 +227,7 @@ async def _converse(sent: list[bytes], cuts: list[int], reads: bool) -> bytes:
 @settings(max_examples=150, deadline=None)
 @given(conversations, st.lists(st.integers(0, 50), max_size=20))
 def test_every_conversation_ends_properly(sent: list[bytes], cuts: list[int]) -> None:
-    received = trio.run(_converse, sent, cuts, True)
+    received = trio.run(_converse, sent, cuts, Reads.AT_ONCE)
 
     opcodes = [opcode for opcode, _ in frames_in(received)]
     assert set(opcodes) <= {1, 8, 9, 10}
@@ -228,10 +236,12 @@ def test_every_conversation_ends_properly(sent: list[bytes], cuts: list[int]) ->
         assert opcodes[-1] == 8
 
 
-@settings(max_examples=50, deadline=None)
-@given(conversations, st.lists(st.integers(0, 50), max_size=5))
-def test_a_client_that_only_sends_and_goes_leaves_nothing_behind(sent: list[bytes], cuts: list[int]) -> None:
-    trio.run(_converse, sent, cuts, False)
+@settings(max_examples=60, deadline=None)
+@given(conversations, st.lists(st.integers(0, 50), max_size=5), st.sampled_from([Reads.LATE, Reads.NEVER]))
+def test_a_client_that_reads_late_or_never_leaves_nothing_behind(
+    sent: list[bytes], cuts: list[int], reads: Reads
+) -> None:
+    trio.run(_converse, sent, cuts, reads)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +262,7 @@ def test_a_client_that_only_sends_and_goes_leaves_nothing_behind(sent: list[byte
     ],
 )
 def test_the_reason_of_the_end_is_told(sent: list[bytes], code: int) -> None:
-    *_, (opcode, payload) = frames_in(trio.run(_converse, sent, [], True))
+    *_, (opcode, payload) = frames_in(trio.run(_converse, sent, [], Reads.AT_ONCE))
 
     assert opcode == 8
     assert struct.unpack_from("!H", payload) == (code,)
