@@ -2,6 +2,7 @@
 
 import gc
 import json
+import resource
 import tracemalloc
 from collections.abc import Sequence
 from functools import partial
@@ -156,6 +157,9 @@ async def test_a_broken_invariant_ends_the_listener(fake_node: FakeNode, sockets
 
 @pytest.mark.slow
 async def test_a_thousand_subscribers_hear_of_each_block_in_bounded_memory(nursery: trio.Nursery) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < 4_096:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(4_096, hard), hard))
     node = FakeNode(build_dev_chain())
     config = RpcConfig(port=0, websocket=WebSocketLimits(max_connections=1_000))
     listener = Listener(node, config)
