@@ -75,7 +75,11 @@ class RpcSettings:
     cors_origins: tuple[str, ...] = _texts((), _ORIGIN)
     allowed_hosts: tuple[str, ...] = _texts((), _ALLOWED_HOST)
     max_connections: int = _bounded(512, 1, 65536)
+    max_connections_per_address: int = _bounded(
+        256, 1, 65536
+    )  # behind a proxy on this machine: the proxy's task
     max_websockets: int = _bounded(1024, 0, 65536)
+    max_websockets_per_address: int = _bounded(512, 0, 65536)  # likewise
     max_batch: int = _bounded(1000, 1, 10_000)
     gas_cap: int = _bounded(50_000_000, 21_000, 10_000_000_000)
 

@@ -222,8 +222,14 @@ def rpc_config(config: NodeConfig, home: NodeHome | None = None) -> RpcConfig:
         port=settings.port,
         cors_origins=settings.cors_origins,
         allowed_hosts=(*LOCAL_HOSTS, *settings.allowed_hosts),
-        http=HttpLimits(max_connections=settings.max_connections),
-        websocket=WebSocketLimits(max_connections=settings.max_websockets),
+        http=HttpLimits(
+            max_connections=settings.max_connections,
+            max_connections_per_address=settings.max_connections_per_address,
+        ),
+        websocket=WebSocketLimits(
+            max_connections=settings.max_websockets,
+            max_connections_per_address=settings.max_websockets_per_address,
+        ),
         calls=CallLimits(max_batch_calls=settings.max_batch, gas_cap=settings.gas_cap),
     )
 

@@ -23,6 +23,9 @@ class HttpLimits:
     max_body_bytes: int = 5 * 1024 * 1024  # geth's request limit
     max_response_bytes: int = 25_000_000  # geth's batch response limit, here for every JSON-RPC reply
     max_connections: int = 512  # the next one takes the place of an idle one or is answered 503
+    max_connections_per_address: int = (
+        256  # as above, or 429; not for this machine: see rpc/clients.py on proxies
+    )
     evict_idle_after_s: float = 5.0  # how long a connection is idle before a new one may take its place
     max_buffered_body_bytes: int = 32 * 1024 * 1024  # request bodies held for all connections together
     max_buffered_reply_bytes: int = 256 * 1024 * 1024  # large replies in the making or being sent, together
@@ -39,6 +42,7 @@ class WebSocketLimits:
     """Bounds of the WebSocket connections of one listener. Sizes in bytes, durations in seconds."""
 
     max_connections: int = 1_024  # not counted as HTTP connections; the next one is answered 503
+    max_connections_per_address: int = 512  # the next one of that address is answered 429
     evict_idle_after_s: float = (
         60.0  # without requests and subscriptions, before a new one may take its place
     )
@@ -69,7 +73,7 @@ class CallLimits:
     max_searched_blocks: int = 50_000  # of one ots_search*, most of them empty; a header takes 80 µs
     max_searched_transactions: int = 30_000  # of one ots_search*; 40 µs each, 110 µs where senders matter
     worker_threads: int = 2  # heavy calls hold the interpreter lock: more threads only add latency
-    max_waiting_heavy_calls: int = 64  # beyond it a heavy call is refused with -32005 at once
+    max_waiting_heavy_calls: int = 256  # beyond it, or a quarter from one address: -32005 at once
     max_log_blocks: int = 10_000  # blocks of one eth_getLogs range without address and topic
     max_indexed_log_blocks: int = 10_000_000  # with one of them: the index reads 1 µs per 20 blocks or so
     max_log_results: int = 10_000  # logs of one eth_getLogs reply

@@ -27,7 +27,7 @@ from rpc.deferred import Deadline, OffLoop, OnLoop, Submission, Subscribe, Unsub
 from rpc.errors import RpcError, RpcFault, to_rpc_error
 from rpc.heavy import HeavyCalls
 from rpc.method import Method, bind
-from rpc.session import Session
+from rpc.session import LOCAL_SESSION, Session
 
 MAX_JSON_VALUES = 100_000
 SPARE_JSON_VALUES = 1_000
@@ -126,15 +126,15 @@ class Dispatcher:
             handler_timeout_s=self._handler_timeout_s,
         )
 
-    async def handle(self, body: bytes, session: Session | None = None) -> bytes | None:
+    async def handle(self, body: bytes, session: Session = LOCAL_SESSION) -> bytes | None:
         """The reply to a request or batch as JSON; None when there is nothing to answer.
 
-        `session`: the connection, when it can be notified.
+        `session`: the connection that asks.
         """
         reply = self.start(body, session)
         return await reply.finish() if isinstance(reply, Unfinished) else reply
 
-    def start(self, body: bytes, session: Session | None = None) -> bytes | Unfinished | None:
+    def start(self, body: bytes, session: Session = LOCAL_SESSION) -> bytes | Unfinished | None:
         """As `handle`, but only the part that needs no waiting; most requests are answered here."""
         if len(body) > SPARE_JSON_VALUES and _holds_too_many_values(body):
             return _error_reply(_NULL, RpcFault.REQUEST_TOO_COMPLEX.error())
@@ -144,7 +144,7 @@ class Dispatcher:
             return self._start_other(body, session)
         return self._start_one(call, session, is_long=len(body) > BULKY_BODY_BYTES)
 
-    def _start_other(self, body: bytes, session: Session | None) -> bytes | Unfinished | None:
+    def _start_other(self, body: bytes, session: Session) -> bytes | Unfinished | None:
         """A batch, or something malformed."""
         try:
             if not body.lstrip(b" \t\r\n").startswith(b"["):
@@ -168,13 +168,13 @@ class Dispatcher:
             return b"[%b]" % _error_reply(first, RpcFault.BATCH_TOO_LARGE.error())
         return Unfinished(_Batch(self, elements, session, is_long=len(body) > BULKY_BODY_BYTES).run)
 
-    def _start_one(self, call: _Call, session: Session | None, *, is_long: bool) -> bytes | Unfinished | None:
+    def _start_one(self, call: _Call, session: Session, *, is_long: bool) -> bytes | Unfinished | None:
         result = self.begin(call, is_long=is_long)
         if type(result) in _DEFERRED:
             return Unfinished(partial(self._finish_one, call, result, session))
         return self._bounded_reply(call, result)
 
-    async def _finish_one(self, call: _Call, deferred: object, session: Session | None) -> bytes | None:
+    async def _finish_one(self, call: _Call, deferred: object, session: Session) -> bytes | None:
         until = trio.current_time() + self._handler_timeout_s
         return self._bounded_reply(call, await self.finish(deferred, until, session))
 
@@ -219,7 +219,7 @@ class Dispatcher:
         method = self._methods.get(call.method)
         return method is not None and method.submits
 
-    async def finish(self, deferred: object, until: float, session: Session | None) -> object:
+    async def finish(self, deferred: object, until: float, session: Session) -> object:
         """The result of a deferred answer, or an RpcError. `until` is a time of trio's clock."""
         if isinstance(deferred, Submission):
             return (await self.submit([deferred.raw], until))[0]
@@ -228,14 +228,16 @@ class Dispatcher:
         result: object = RpcFault.TIMED_OUT.error()
         try:
             if isinstance(deferred, _Bulky):
-                deferred = await self._bound(deferred, until)
+                deferred = await self._bound(deferred, until, session.client)
                 if type(deferred) not in _DEFERRED:
                     return deferred
                 return await self.finish(deferred, until, session)
             with trio.move_on_at(until):
                 left = await deferred.job() if isinstance(deferred, OnLoop) else deferred
                 if isinstance(left, OffLoop):
-                    left = await self._heavy.run(partial(_run_and_encode, left.job), is_long=left.is_long)
+                    left = await self._heavy.run(
+                        partial(_run_and_encode, left.job), is_long=left.is_long, client=session.client
+                    )
                 if isinstance(left, Submission | OnLoop):
                     raise InvariantViolation(f"not a deferred answer that can be finished: {left!r}")
                 result = left
@@ -243,12 +245,14 @@ class Dispatcher:
             result = _returned(error, "a deferred call")
         return result
 
-    async def _bound(self, bulky: _Bulky, until: float) -> object:
+    async def _bound(self, bulky: _Bulky, until: float, client: str) -> object:
         """What the handler answers, once the parameters are read."""
         method = bulky.method
         arguments: list[object] | None = None
         with trio.move_on_at(until):
-            arguments = await self._heavy.run(lambda _deadline: bind(method.parameters, bulky.params))
+            arguments = await self._heavy.run(
+                lambda _deadline: bind(method.parameters, bulky.params), client=client
+            )
         return RpcFault.TIMED_OUT.error() if arguments is None else method.handler(*arguments)
 
     async def submit(self, raw: list[bytes], until: float) -> list[object]:
@@ -293,7 +297,7 @@ class _Batch:
         self,
         dispatcher: Dispatcher,
         elements: Sequence[_Element],
-        session: Session | None,
+        session: Session,
         *,
         is_long: bool,
     ) -> None:
@@ -385,14 +389,12 @@ class _Batch:
         return b"[%b]" % b",".join(self._replies) if self._replies else None
 
 
-def _ask_session(request: Subscribe | Unsubscribe, session: Session | None) -> object:
-    """The answer of a connection that can be notified, or an RpcError; `session` None: it cannot."""
+def _ask_session(request: Subscribe | Unsubscribe, session: Session) -> object:
+    """The answer of the connection, or an RpcError."""
     try:
         if isinstance(request, Subscribe):
-            if session is None:
-                return RpcFault.NOTIFICATIONS_UNSUPPORTED.error()
             return session.subscribe(request.topic)
-        if session is None or not session.unsubscribe(request.subscription_id):
+        if not session.unsubscribe(request.subscription_id):
             return RpcFault.SUBSCRIPTION_NOT_FOUND.error()
     except RpcError as error:
         return error

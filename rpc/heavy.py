@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from rpc.clients import LOCAL
 from rpc.deferred import Deadline
 from rpc.errors import RpcFault
-from rpc.workers import LOCAL, QueueFull, ShareTaken, Workers
+from rpc.workers import QueueFull, ShareTaken, Workers
 
 SWITCH_INTERVAL_S: Final = 0.000_5
 """A thread that computes keeps the interpreter lock that long when another wants it. The event loop asks for

@@ -22,6 +22,7 @@ from rpc.config import HttpLimits
 from rpc.dispatcher import Dispatcher
 from rpc.http_reply import CONTINUE, DateLine, empty_reply, json_head, plain_reply
 from rpc.http_request import HttpFailure, HttpRequest, RequestLimits, RequestReader
+from rpc.session import PlainSession
 from rpc.websocket_handshake import HandshakeRefused, handshake_reply
 from rpc.websockets import WebSockets
 
@@ -67,7 +68,9 @@ class _Refuse(Exception):
 class HttpConnection:
     """One connection. While it waits for a request it is idle and may be closed without loss."""
 
-    def __init__(self, stream: trio.SocketStream, service: HttpService) -> None:
+    def __init__(self, stream: trio.SocketStream, service: HttpService, client: str) -> None:
+        self.client = client
+        self._session = PlainSession(client)
         self._stream = stream
         self._service = service
         self._limits = service.limits
@@ -94,7 +97,7 @@ class HttpConnection:
                 await self._serve()
             if self._is_websocket:
                 self._reader.release()
-                await self._service.websockets.serve(self._stream, self._reader.leftover)
+                await self._service.websockets.serve(self._stream, self._reader.leftover, self.client)
             elif self._scope.cancelled_caught and self._reader.in_message and self._request_started >= 0:
                 self._scope = trio.CancelScope()
                 with self._scope:
@@ -181,7 +184,10 @@ class HttpConnection:
             reply = handshake_reply(request, self._service.date.line())
         except HandshakeRefused as refusal:
             raise _Refuse(refusal.status, refusal.reason, refusal.lines) from None
-        if self._service.draining or not self._service.websockets.find_room():
+        websockets = self._service.websockets
+        if not websockets.find_room_of(self.client):
+            raise _Refuse(429, "too many WebSocket connections from your address")
+        if self._service.draining or not websockets.find_room():
             raise _Refuse(503, "too many WebSocket connections")
         await self._send(reply)
         self._is_websocket = True
@@ -194,7 +200,7 @@ class HttpConnection:
         kind = request.field(b"content-type").partition(b";")[0].strip().lower()
         if kind not in _JSON_TYPES:
             raise _Refuse(415, "invalid content type, only application/json is supported")
-        reply = await self._service.dispatcher.handle(request.body)
+        reply = await self._service.dispatcher.handle(request.body, self._session)
         keep_alive = self._may_keep_alive(request)  # the shutdown may have begun meanwhile
         lines = self._lines(request, keep_alive)
         if reply is None:

@@ -24,6 +24,7 @@ import trio
 
 from chain.errors import EnvironmentFault
 from rpc.byte_budget import ByteBudget
+from rpc.clients import LOCAL
 from rpc.config import WebSocketLimits
 from rpc.dispatcher import Dispatcher, Unfinished
 from rpc.errors import RpcError, RpcFault
@@ -320,6 +321,10 @@ class _Exchange(Session):
 
     def unsubscribe(self, subscription_id: str) -> bool:
         return self._connection.unsubscribe(subscription_id)
+
+    @property
+    def client(self) -> str:
+        return LOCAL
 
     def begin(self) -> None:
         """The reply is on the way."""

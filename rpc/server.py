@@ -8,6 +8,7 @@ in flight `drain_timeout_s` to finish; only then it ends.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from rpc.access import AccessRules
 from rpc.admin_backend import AdminBackend
 from rpc.backend import ChainBackend, EventSource, NodeBackend, PoolBackend
 from rpc.byte_budget import ByteBudget
+from rpc.clients import LOCAL, client_of
 from rpc.config import RpcConfig
 from rpc.dev_backend import DevBackend
 from rpc.dispatcher import Dispatcher
@@ -41,6 +43,10 @@ ACCEPT_QUEUE: Final = 1_024
 
 MAX_TURNED_AWAY: Final = 64
 """Connections beyond the limit that are told so at the same time; the others are just closed."""
+
+_CLOSE: Final = b"connection: close\r\n"
+_TOO_MANY: Final = plain_reply(503, "too many connections", _CLOSE)
+_TOO_MANY_OF_CLIENT: Final = plain_reply(429, "too many connections from your address", _CLOSE)
 
 _log = structlog.get_logger(__name__)
 
@@ -163,6 +169,7 @@ class _Listener:
         self._ipc = ipc
         self._listeners = listeners
         self._connections: dict[HttpConnection, None] = {}  # the oldest first
+        self._of: Counter[str] = Counter()  # how many each client has, WebSockets among them
         self._turned_away = 0
         self._stop_requested = trio.Event()
         self._drain_scope = trio.CancelScope(shield=True)
@@ -206,34 +213,58 @@ class _Listener:
             self._ipc.drain()
 
     async def _serve(self, stream: trio.SocketStream) -> None:
-        http_connections = len(self._connections) - len(self._service.websockets)
-        if http_connections >= self._service.limits.max_connections and not self._evict():
-            await self._turn_away(stream)
+        limits, websockets = self._service.limits, self._service.websockets
+        client = _client_at(stream)
+        of_client = self._of[client] - websockets.count_of(client)
+        if client != LOCAL and of_client >= limits.max_connections_per_address and not self._evict(client):
+            await self._turn_away(stream, _TOO_MANY_OF_CLIENT)
             return
-        connection = HttpConnection(stream, self._service)
+        if len(self._connections) - len(websockets) >= limits.max_connections and not self._evict():
+            await self._turn_away(stream, _TOO_MANY)
+            return
+        connection = HttpConnection(stream, self._service, client)
         self._connections[connection] = None
+        self._of[client] += 1
         try:
             await connection.run()
         finally:
-            self._connections.pop(connection, None)
+            self._forget(connection)
 
-    def _evict(self) -> bool:
-        """Make room by closing a connection that has been idle for a while; HTTP clients then open a new one."""
+    def _forget(self, connection: HttpConnection) -> None:
+        if connection in self._connections:
+            del self._connections[connection]
+            self._of[connection.client] -= 1
+            if not self._of[connection.client]:
+                del self._of[connection.client]
+
+    def _evict(self, client: str | None = None) -> bool:
+        """Make room by closing a connection, of that client if one is named, that has been idle for a while; HTTP
+        clients then open a new one."""
         for connection in self._connections:
-            if connection.close_if_idle(self._service.limits.evict_idle_after_s):
-                del self._connections[connection]
+            if client in (None, connection.client) and connection.close_if_idle(
+                self._service.limits.evict_idle_after_s
+            ):
+                self._forget(connection)
                 return True
         return False
 
-    async def _turn_away(self, stream: trio.SocketStream) -> None:
+    async def _turn_away(self, stream: trio.SocketStream, reply: bytes) -> None:
         self._turned_away += 1
         try:
             if self._turned_away <= MAX_TURNED_AWAY:
                 with trio.move_on_after(1):
-                    await stream.send_all(plain_reply(503, "too many connections", b"connection: close\r\n"))
+                    await stream.send_all(reply)
                     await stream.send_eof()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
         finally:
             self._turned_away -= 1
             await trio.aclose_forcefully(stream)
+
+
+def _client_at(stream: trio.SocketStream) -> str:
+    try:
+        host = stream.socket.getpeername()[0]
+    except OSError:
+        return LOCAL  # already gone
+    return client_of(host)

@@ -1,4 +1,4 @@
-"""What a connection that can be notified offers to a call, and what can be subscribed to.
+"""What a connection offers to a call: who asks, and what can be subscribed to.
 
 Owns the topics and the protocol only. Never keeps subscriptions (rpc/subscriptions.py) and never writes to a
 connection (rpc/websocket.py).
@@ -8,8 +8,10 @@ Specification: go-ethereum rpc/subscription.go and eth/filters/api.go.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
+from rpc.clients import LOCAL
+from rpc.errors import RpcFault
 from rpc.log_filter import LogFilter
 
 
@@ -47,6 +49,11 @@ class Session(Protocol):
     A subscription that it begins is silent until its reply is on the way, and then continues without a gap.
     """
 
+    @property
+    def client(self) -> str:
+        """Who asks (rpc/clients.py)."""
+        ...
+
     def subscribe(self, topic: Topic) -> str:
         """The id of a new subscription. Raises RpcError when a limit is reached."""
         ...
@@ -54,3 +61,22 @@ class Session(Protocol):
     def unsubscribe(self, subscription_id: str) -> bool:
         """End a subscription of this connection; False when it has none with that id."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlainSession:
+    """A Session of a connection that cannot be notified."""
+
+    client: str
+
+    def subscribe(self, topic: Topic) -> str:  # noqa: ARG002
+        """Raises RpcError always."""
+        raise RpcFault.NOTIFICATIONS_UNSUPPORTED.error()
+
+    def unsubscribe(self, subscription_id: str) -> bool:  # noqa: ARG002
+        """False: there is none."""
+        return False
+
+
+LOCAL_SESSION: Final = PlainSession(LOCAL)
+"""Of a program on this machine."""

@@ -62,7 +62,8 @@ class WebSocketService(Protocol):
 class WebSocketConnection(Subscriber):
     """One connection after its opening handshake. Used on the event loop only."""
 
-    def __init__(self, stream: trio.SocketStream, service: WebSocketService) -> None:
+    def __init__(self, stream: trio.SocketStream, service: WebSocketService, client: str) -> None:
+        self.client = client
         self._stream = stream
         self._service = service
         self._limits = service.limits
@@ -356,6 +357,10 @@ class _Exchange(Session):
 
     def unsubscribe(self, subscription_id: str) -> bool:
         return self._connection.unsubscribe(subscription_id)
+
+    @property
+    def client(self) -> str:
+        return self._connection.client
 
     def begin(self) -> None:
         """The reply is on the way."""

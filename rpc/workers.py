@@ -20,8 +20,7 @@ from typing import Any, Final, TypeVar
 import trio
 from trio.lowlevel import Abort, Task, TrioToken
 
-LOCAL: Final = ""
-"""The client that stands for this machine and everybody behind its proxy: it has no bound of its own."""
+from rpc.clients import LOCAL
 
 PATIENCE_S: Final = 0.002
 """A job that takes longer is a long one: another thread goes on with the queue, and no result waits for it."""
@@ -120,8 +119,9 @@ class _Thread:
 class Workers(trio.abc.Instrument):
     """A bounded number of threads behind a bounded queue, for one event loop at a time.
 
-    `max_waiting`: jobs that wait at most; `max_waiting_each`: those of one client. Threads start when they are needed,
-    and end when they are idle for long or after `close`. They are daemons: a process that ends does not wait for them.
+    `max_waiting`: jobs that wait at most; `max_waiting_each`: those of one client, if it is not LOCAL. Threads start
+    when they are needed, and end when they are idle for long or after `close`. They are daemons: a process that ends
+    does not wait for them.
     """
 
     def __init__(self, name: str, threads: int, max_waiting: int, max_waiting_each: int) -> None:

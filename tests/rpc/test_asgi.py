@@ -13,6 +13,7 @@ from starlette.routing import Route
 from rpc.access import AccessRules
 from rpc.asgi import AsgiExchange, MalformedTarget, http_scope
 from rpc.byte_budget import ByteBudget
+from rpc.clients import LOCAL
 from rpc.config import HttpLimits
 from rpc.dispatcher import Dispatcher
 from rpc.heavy import HeavyCalls
@@ -102,7 +103,7 @@ async def page(nursery: trio.Nursery, fake_node: FakeNode, sockets: None) -> Wir
     service = HttpService(limits, dispatcher, APP, access, budget, budget, websockets_over(dispatcher))
 
     async def serve(connection: trio.SocketStream) -> None:
-        await HttpConnection(connection, service).run()
+        await HttpConnection(connection, service, LOCAL).run()
 
     listeners = await nursery.start(trio.serve_tcp, serve, 0)
     return await Wire.open(listeners[0].socket.getsockname()[1])

@@ -10,10 +10,10 @@ from functools import partial
 import pytest
 import trio
 
+from rpc.clients import LOCAL
 from rpc.deferred import Deadline
 from rpc.errors import RpcError
 from rpc.heavy import HeavyCalls
-from rpc.workers import LOCAL
 
 FOREVER_S = 5.0  # of a test that fails
 

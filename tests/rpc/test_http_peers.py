@@ -18,6 +18,7 @@ from hypercorn.config import Config
 
 from rpc.access import AccessRules
 from rpc.byte_budget import ByteBudget
+from rpc.clients import LOCAL
 from rpc.config import HttpLimits
 from rpc.http_connection import HttpConnection, HttpService
 from tests.rpc.reference import Examples
@@ -79,7 +80,9 @@ async def ports(nursery: trio.Nursery) -> AsyncIterator[Ports]:
         replies=ByteBudget(10_000_000),
         websockets=websockets_over(dispatcher),
     )
-    listeners = await nursery.start(trio.serve_tcp, lambda stream: HttpConnection(stream, service).run(), 0)
+    listeners = await nursery.start(
+        trio.serve_tcp, lambda stream: HttpConnection(stream, service, LOCAL).run(), 0
+    )
     config = Config()
     config.bind = ["127.0.0.1:0"]
     config.graceful_timeout = 0.1
