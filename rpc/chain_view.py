@@ -82,13 +82,24 @@ class ChainView:
         no reason to refuse an estimate (go-ethereum estimates in `number` itself).
         """
         base = self.chain.environment_for(number)
-        is_head = number == self.head_number()
-        following = self.chain.pending_environment() if is_head else self.chain.environment_for(number + 1)
+        following = self._environment_behind(number, base)
         return replace(
             following,
             timestamp=max(following.timestamp, base.timestamp + 1),
             base_fee_per_gas=min(following.base_fee_per_gas, base.base_fee_per_gas),
         )
+
+    def _environment_behind(self, number: int, base: BlockEnvironment) -> BlockEnvironment:
+        if number < self.head_number():
+            return self.chain.environment_for(number + 1)
+        following = self.chain.pending_environment()
+        if following.number == number + 1:
+            return following
+        # A block is being committed in another thread: the store has it, and who builds blocks has not followed yet,
+        # or it came while this was asked.
+        if number < self.head_number():
+            return self.chain.environment_for(number + 1)
+        return _a_second_later(replace(base, number=number + 1))
 
     def with_state(self, reference: BlockReference, use: Callable[[StateReader], object]) -> object:
         """The answer of `use` on the state after a block, which for `pending` has to be built first.
@@ -105,7 +116,8 @@ class ChainView:
         """As `with_state`, with the environment of the block too."""
         if reference is BlockTag.PENDING:
             return self.with_pending(lambda pending: use(pending.state, pending.environment))
-        return use(self.state(reference), self.environment(reference))
+        number = self.state_number(reference)  # once: the head may move between two looks
+        return use(self.chain.state_at(number), self.chain.environment_for(number))
 
     def with_next(
         self, reference: BlockReference, use: Callable[[StateReader, BlockEnvironment], object]
