@@ -72,7 +72,7 @@ def decode_chain_record(raw: bytes) -> ChainRecord:
         if version != CHAIN_RECORD_VERSION:
             raise InvariantViolation(f"chain record of version {version!r}, known is {CHAIN_RECORD_VERSION}")
         return ChainRecord(record, decode_validator_set(validators), decode_validator_set(next_validators))
-    except (ValueError, TypeError, NodeError) as error:
+    except (ValueError, TypeError, LookupError, NodeError) as error:
         raise InvariantViolation(f"stored chain record does not decode: {error}") from error
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chain.errors import InvariantViolation
@@ -64,6 +64,7 @@ values: st.SearchStrategy[Any] = st.recursive(
 
 
 @settings(max_examples=150, deadline=None)
+@example(raw=b"\x94\x01\x00\x82\xa0\x00\xa1\x00\x00\x00")  # a map in place of a validator set
 @given(
     st.binary(max_size=60)
     | values.map(msgpack.packb)
