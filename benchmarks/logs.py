@@ -28,12 +28,12 @@ from chain.secp256k1 import PrivateKey
 from chain.transaction import Transaction, TransactionType, UnsignedTransaction, sign_transaction
 from chain.types import ZERO_HASH, Address, Hash32
 from rpc.backend import ChainBackend
-from rpc.chain_view import ChainView
 from rpc.config import CallLimits
-from rpc.deferred import Deadline, OffLoop
-from rpc.log_filter import LogFilter
+from rpc.dispatch.deferred import Deadline, OffLoop
 from rpc.methods.logs import LogMethods
-from rpc.rendering import Place, log_json, receipts_with_offsets, text
+from rpc.params.log_filter import LogFilter
+from rpc.reading.chain_view import ChainView
+from rpc.reading.rendering import Place, log_json, receipts_with_offsets, text
 from state.account import Account
 from state.chain_store import ChainStore
 from state.changes import StateChanges

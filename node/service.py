@@ -36,7 +36,7 @@ from node.rpc_backend import NodeRpcBackend
 from node.transport import CONSENSUS_PROTOCOL, ConsensusTransport, SilentTransport
 from p2p.network import Network
 from rpc.config import LOCAL_HOSTS, CallLimits, HttpLimits, RpcConfig, WebSocketLimits
-from rpc.heavy import SWITCH_INTERVAL_S
+from rpc.dispatch.heavy import SWITCH_INTERVAL_S
 from rpc.server import serve_rpc
 from vm.precompiles import load_trusted_setup
 

@@ -1,7 +1,7 @@
 """What the admin_ methods need from the node.
 
 Owns the seam only. Whoever may call these methods may stop the node: only the unix socket, which the operating system
-keeps for the node's own user, has such an object (rpc/ipc.py), and on TCP none of these methods exists.
+keeps for the node's own user, has such an object (rpc/listener/ipc.py), and on TCP none of these methods exists.
 Everything is called on the event loop.
 
 Errors: any method may raise CallerError for a wish that cannot be granted.

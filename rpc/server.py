@@ -18,24 +18,24 @@ import structlog
 import trio
 
 from chain.errors import EnvironmentFault
-from rpc.access import AccessRules
 from rpc.admin_backend import AdminBackend
 from rpc.backend import ChainBackend, EventSource, NodeBackend, PoolBackend
-from rpc.byte_budget import ByteBudget
-from rpc.clients import LOCAL, client_of
 from rpc.config import RpcConfig
 from rpc.dev_backend import DevBackend
-from rpc.dispatcher import Dispatcher
-from rpc.events import EventHub
-from rpc.heavy import HeavyCalls
-from rpc.http_connection import HttpConnection, HttpService
-from rpc.http_reply import plain_reply
-from rpc.ipc import IpcFailed, IpcServer, IpcService, open_ipc
+from rpc.dispatch.dispatcher import Dispatcher
+from rpc.dispatch.heavy import HeavyCalls
+from rpc.listener.access import AccessRules
+from rpc.listener.byte_budget import ByteBudget
+from rpc.listener.clients import LOCAL, client_of
+from rpc.listener.http_connection import HttpConnection, HttpService
+from rpc.listener.http_reply import plain_reply
+from rpc.listener.ipc import IpcFailed, IpcServer, IpcService, open_ipc
+from rpc.listener.pages import pages
+from rpc.listener.websockets import WebSockets
 from rpc.methods.table import method_table
-from rpc.pages import pages
+from rpc.notify.events import EventHub
+from rpc.notify.subscriptions import Subscriptions
 from rpc.services import Services
-from rpc.subscriptions import Subscriptions
-from rpc.websockets import WebSockets
 
 ACCEPT_QUEUE: Final = 1_024
 """Connections the kernel may keep until they are accepted."""

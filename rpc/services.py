@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from rpc.admin_backend import AdminBackend
 from rpc.backend import ChainBackend, NodeBackend, PoolBackend
-from rpc.chain_view import ChainView
 from rpc.config import CallLimits
 from rpc.dev_backend import DevBackend
-from rpc.fees import FeeStatistics
-from rpc.filters import FilterTable
-from rpc.reply_cache import ReplyCache
+from rpc.notify.filters import FilterTable
+from rpc.reading.chain_view import ChainView
+from rpc.reading.fees import FeeStatistics
+from rpc.reading.reply_cache import ReplyCache
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from chain.receipt import Receipt
 from chain.transaction import recover_sender
 from chain.types import Address, Hash32
 from rpc.backend import PendingBlock, PoolBackend
-from rpc.chain_view import ChainView, is_large
-from rpc.deferred import OffLoop
-from rpc.method import Method
-from rpc.params import BLOCK, BLOCK_NUMBER, FULL_TRANSACTIONS, HASH, INDEX, BlockReference, BlockTag
-from rpc.rendering import (
+from rpc.dispatch.deferred import OffLoop
+from rpc.dispatch.method import Method
+from rpc.params.values import BLOCK, BLOCK_NUMBER, FULL_TRANSACTIONS, HASH, INDEX, BlockReference, BlockTag
+from rpc.reading.chain_view import ChainView, is_large
+from rpc.reading.rendering import (
     JsonObject,
     Place,
     block_json,
@@ -29,7 +29,7 @@ from rpc.rendering import (
     receipts_with_offsets,
     transaction_json,
 )
-from rpc.reply_cache import ReplyCache
+from rpc.reading.reply_cache import ReplyCache
 from rpc.services import Services
 
 

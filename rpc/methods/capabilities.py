@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from rpc.backend import ChainBackend, ForkConfiguration
-from rpc.method import Method
-from rpc.rendering import JsonObject, text
+from rpc.dispatch.method import Method
+from rpc.reading.rendering import JsonObject, text
 from rpc.services import Services
 from state.chain_store import STATE_VIEWS_KEPT
 from vm.environment import BlockEnvironment

@@ -15,15 +15,15 @@ import msgspec
 from chain.block import Block, decode_block
 from chain.errors import NodeError
 from chain.types import Hash32
-from rpc.block_replay import Replays, TraceClock, not_found, recovered
-from rpc.call_params import CALL, CallObject, with_block_overrides
 from rpc.config import CallLimits
-from rpc.deferred import OffLoop
+from rpc.dispatch.deferred import OffLoop
+from rpc.dispatch.method import Method
 from rpc.errors import RpcFault
-from rpc.method import Method
-from rpc.params import BLOCK_NUMBER, BLOCK_OR_LATEST, BYTES, HASH, BlockReference, BlockTag
+from rpc.params.call_params import CALL, CallObject, with_block_overrides
+from rpc.params.trace_params import CALL_TRACE, TRACE, CallTraceConfig, TraceConfig
+from rpc.params.values import BLOCK_NUMBER, BLOCK_OR_LATEST, BYTES, HASH, BlockReference, BlockTag
+from rpc.reading.block_replay import Replays, TraceClock, not_found, recovered
 from rpc.services import Services
-from rpc.trace_params import CALL_TRACE, TRACE, CallTraceConfig, TraceConfig
 from state.reader import StateReader
 from vm.errors import TransactionRejected
 from vm.tracing.interface import Budget, TraceTooLarge

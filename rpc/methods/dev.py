@@ -12,14 +12,14 @@ from typing import Final
 
 from chain.types import Address, Hash32
 from rpc.backend import ChainBackend
-from rpc.deferred import OnLoop
 from rpc.dev_backend import AccountChange, DevBackend
-from rpc.dev_params import INTERVAL_MS, MINE, NO_FORK, NUMBER, OPTIONAL_NUMBER, SLOT_VALUE, MineRequest
+from rpc.dispatch.deferred import OnLoop
+from rpc.dispatch.method import Method, Parameter
 from rpc.errors import RpcFault
-from rpc.method import Method, Parameter
 from rpc.methods.dev_accounts import DEFAULT_TIP_WEI
-from rpc.params import ADDRESS, BYTES, HASH, boolean
-from rpc.rendering import JsonObject, text
+from rpc.params.dev_params import INTERVAL_MS, MINE, NO_FORK, NUMBER, OPTIONAL_NUMBER, SLOT_VALUE, MineRequest
+from rpc.params.values import ADDRESS, BYTES, HASH, boolean
+from rpc.reading.rendering import JsonObject, text
 from rpc.services import Services
 
 DONE: Final = {"hardhat": True, "anvil": None}

@@ -20,16 +20,16 @@ from chain.secp256k1 import PrivateKey
 from chain.transaction import TransactionType, UnsignedTransaction, sign_transaction
 from chain.types import Address, Hash32, checksum_address
 from rpc.backend import ChainBackend, PoolBackend
-from rpc.call_params import call_object
 from rpc.config import CallLimits
-from rpc.deferred import Deadline, OnLoop
 from rpc.dev_backend import DevBackend, Draft
+from rpc.dispatch.deferred import Deadline, OnLoop
+from rpc.dispatch.method import MalformedArgument, Method, Parameter, optional
 from rpc.errors import RpcFault
-from rpc.method import MalformedArgument, Method, Parameter, optional
-from rpc.params import ADDRESS, BYTES, members, uint64
-from rpc.rendering import JsonObject, text, transaction_json
+from rpc.params.call_params import call_object
+from rpc.params.typed_data import typed_data_digest
+from rpc.params.values import ADDRESS, BYTES, members, uint64
+from rpc.reading.rendering import JsonObject, text, transaction_json
 from rpc.services import Services
-from rpc.typed_data import typed_data_digest
 from vm.environment import BlockEnvironment
 from vm.simulation import CallRequest, estimate_gas
 

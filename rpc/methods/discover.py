@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from rpc.method import Method
+from rpc.dispatch.method import Method
 from rpc.openrpc.document import openrpc_document
 
 DISCOVER = "rpc.discover"

@@ -13,7 +13,10 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from chain.types import Address
-from rpc.call_params import (
+from rpc.dispatch.deferred import Deadline, OffLoop
+from rpc.dispatch.method import Method
+from rpc.errors import RpcFault
+from rpc.params.call_params import (
     BLOCK_OVERRIDES,
     CALL_WITH_BLOBS,
     STATE_OVERRIDES,
@@ -21,12 +24,9 @@ from rpc.call_params import (
     CallObject,
     with_block_overrides,
 )
-from rpc.chain_view import ChainView
-from rpc.deferred import Deadline, OffLoop
-from rpc.errors import RpcFault
-from rpc.method import Method
-from rpc.params import BLOCK_OR_LATEST, BlockReference
-from rpc.rendering import JsonObject, access_list_json, text
+from rpc.params.values import BLOCK_OR_LATEST, BlockReference
+from rpc.reading.chain_view import ChainView
+from rpc.reading.rendering import JsonObject, access_list_json, text
 from rpc.services import Services
 from state.reader import StateReader
 from vm.environment import BlockEnvironment

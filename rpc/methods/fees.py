@@ -1,6 +1,6 @@
 """eth_gasPrice, eth_maxPriorityFeePerGas, eth_feeHistory, eth_baseFee and eth_blobBaseFee.
 
-Owns: the shape of the answers and the choice of thread. The figures come from rpc/fees.py and the chain.
+Owns: the shape of the answers and the choice of thread. The figures come from rpc/reading/fees.py and the chain.
 Specification: ethereum/execution-apis, go-ethereum eth/gasprice/feehistory.go.
 """
 
@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from chain.header import Header
 from chain.types import Hash32
 from rpc.backend import PoolBackend
-from rpc.chain_view import ChainView
 from rpc.config import CallLimits
-from rpc.deferred import Deadline, OffLoop
+from rpc.dispatch.deferred import Deadline, OffLoop
+from rpc.dispatch.method import Method
 from rpc.errors import RpcFault
-from rpc.fees import SUGGESTION_BLOCKS, FeeStatistics
-from rpc.method import Method
-from rpc.params import BLOCK_NUMBER, COUNT, PERCENTILES, BlockReference, BlockTag
-from rpc.rendering import JsonObject
+from rpc.params.values import BLOCK_NUMBER, COUNT, PERCENTILES, BlockReference, BlockTag
+from rpc.reading.chain_view import ChainView
+from rpc.reading.fees import SUGGESTION_BLOCKS, FeeStatistics
+from rpc.reading.rendering import JsonObject
 from rpc.services import Services
 from vm.environment import BlockEnvironment
 from vm.rules import BLOB_BASE_FEE_MINIMUM, blob_base_fee, rules_of

@@ -15,15 +15,15 @@ from typing import Final
 from chain.transaction import TransactionType, UnsignedTransaction, without_signature
 from chain.types import Address
 from rpc.backend import PoolBackend
-from rpc.call_params import CALL, CallObject
-from rpc.chain_view import ChainView
-from rpc.deferred import Deadline, OffLoop
+from rpc.dispatch.deferred import Deadline, OffLoop
+from rpc.dispatch.method import Method
 from rpc.errors import RpcFault
-from rpc.fees import FeeStatistics
-from rpc.method import Method
 from rpc.methods.execution import check_chain
-from rpc.params import BlockTag
-from rpc.rendering import JsonObject, text, transaction_json
+from rpc.params.call_params import CALL, CallObject
+from rpc.params.values import BlockTag
+from rpc.reading.chain_view import ChainView
+from rpc.reading.fees import FeeStatistics
+from rpc.reading.rendering import JsonObject, text, transaction_json
 from rpc.services import Services
 from state.reader import StateReader
 from vm.environment import BlockEnvironment

@@ -1,16 +1,16 @@
 """eth_newFilter, eth_newBlockFilter, eth_newPendingTransactionFilter and what is done with a filter.
 
-Owns the parameters and which filter answers which method. Never keeps filters (rpc/filters.py) and never searches old
-blocks (rpc/methods/logs.py).
+Owns the parameters and which filter answers which method. Never keeps filters (rpc/notify/filters.py) and
+never searches old blocks (rpc/methods/logs.py).
 Specification: ethereum/execution-apis (filter), go-ethereum eth/filters/api.go.
 """
 
 from __future__ import annotations
 
-from rpc.log_filter import log_filter
-from rpc.method import MalformedArgument, Method, Parameter, optional
+from rpc.dispatch.method import MalformedArgument, Method, Parameter, optional
 from rpc.methods.logs import LogMethods
-from rpc.params import boolean
+from rpc.params.log_filter import log_filter
+from rpc.params.values import boolean
 from rpc.services import Services
 
 WHOLE_TRANSACTIONS = optional(Parameter(boolean), default=False)

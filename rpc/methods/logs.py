@@ -12,13 +12,13 @@ from collections.abc import Sequence
 import msgspec
 
 from chain.header import Header
-from rpc.chain_view import ChainView
 from rpc.config import CallLimits
-from rpc.deferred import Deadline, OffLoop
+from rpc.dispatch.deferred import Deadline, OffLoop
+from rpc.dispatch.method import Method
 from rpc.errors import RpcFault
-from rpc.log_filter import LogFilter, log_filter
-from rpc.method import Method
-from rpc.params import BlockTag
+from rpc.params.log_filter import LogFilter, log_filter
+from rpc.params.values import BlockTag
+from rpc.reading.chain_view import ChainView
 from rpc.services import Services
 from state.log_terms import LocatedLog
 
@@ -117,8 +117,8 @@ class _Found:
 
 
 def _log_text(found: LocatedLog, block: str) -> str:
-    """What rpc.rendering.log_json gives, as finished JSON (hexadecimal needs no escapes): a third of the time, which
-    counts for thousands of logs. `block` are the members that its block decides, and the end."""
+    """What rpc.reading.rendering.log_json gives, as finished JSON (hexadecimal needs no escapes): a third
+    of the time, which counts for thousands of logs. `block` are the members that its block decides, and the end."""
     address, topics, payload, transaction_index, transaction_hash, log_index = found
     written_topics = ",".join([f'"0x{topic.hex()}"' for topic in topics])
     return (

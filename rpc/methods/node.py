@@ -11,10 +11,10 @@ import msgspec
 
 from chain.keccak import keccak256
 from rpc.backend import Json, NodeBackend
-from rpc.chain_view import ChainView
-from rpc.method import Method, optional
-from rpc.params import BLOCK, BYTES, BlockReference
-from rpc.rendering import JsonObject, text
+from rpc.dispatch.method import Method, optional
+from rpc.params.values import BLOCK, BYTES, BlockReference
+from rpc.reading.chain_view import ChainView
+from rpc.reading.rendering import JsonObject, text
 from rpc.services import Services
 
 OPTIONAL_BLOCK: Final = optional(BLOCK)

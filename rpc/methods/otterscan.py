@@ -20,13 +20,11 @@ from chain.header import Header
 from chain.keccak import EMPTY_KECCAK
 from chain.transaction import recover_sender
 from chain.types import Address, Hash32
-from rpc.block_replay import Replays, TraceClock, recovered
-from rpc.chain_view import ChainView, is_large
 from rpc.config import CallLimits
-from rpc.deferred import OffLoop
+from rpc.dispatch.deferred import OffLoop
+from rpc.dispatch.method import MalformedArgument, Method, Parameter
 from rpc.errors import RpcFault
-from rpc.method import MalformedArgument, Method, Parameter
-from rpc.params import (
+from rpc.params.values import (
     ADDRESS,
     COUNT,
     HASH,
@@ -35,7 +33,9 @@ from rpc.params import (
     block_number_or_tag,
     block_reference,
 )
-from rpc.rendering import (
+from rpc.reading.block_replay import Replays, TraceClock, recovered
+from rpc.reading.chain_view import ChainView, is_large
+from rpc.reading.rendering import (
     JsonObject,
     Place,
     block_json,
@@ -45,7 +45,7 @@ from rpc.rendering import (
     text,
     transaction_json,
 )
-from rpc.reply_cache import ReplyCache
+from rpc.reading.reply_cache import ReplyCache
 from rpc.services import Services
 from state.reader import StateReader
 from vm.tracing.call_list import CallList, ListedCall

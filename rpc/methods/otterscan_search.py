@@ -21,14 +21,14 @@ from chain.keccak import EMPTY_KECCAK
 from chain.receipt import Receipt, bloom_may_contain
 from chain.transaction import recover_sender
 from chain.types import Address
-from rpc.block_replay import Replays, TraceClock, recovered
-from rpc.chain_view import ChainView
 from rpc.config import CallLimits
-from rpc.deferred import Deadline, OffLoop
+from rpc.dispatch.deferred import Deadline, OffLoop
+from rpc.dispatch.method import Method
 from rpc.errors import RpcFault
-from rpc.method import Method
-from rpc.params import ADDRESS, COUNT
-from rpc.rendering import (
+from rpc.params.values import ADDRESS, COUNT
+from rpc.reading.block_replay import Replays, TraceClock, recovered
+from rpc.reading.chain_view import ChainView
+from rpc.reading.rendering import (
     JsonObject,
     Place,
     created_address,

@@ -12,12 +12,12 @@ from chain.header import Header
 from chain.transaction import Transaction
 from chain.types import Hash32
 from rpc.backend import PoolBackend
-from rpc.block_replay import not_found
-from rpc.chain_view import ChainView, is_large
-from rpc.deferred import OffLoop
-from rpc.method import Method
-from rpc.params import BLOCK, BLOCK_NUMBER, HASH, INDEX, BlockReference, BlockTag
-from rpc.rendering import text
+from rpc.dispatch.deferred import OffLoop
+from rpc.dispatch.method import Method
+from rpc.params.values import BLOCK, BLOCK_NUMBER, HASH, INDEX, BlockReference, BlockTag
+from rpc.reading.block_replay import not_found
+from rpc.reading.chain_view import ChainView, is_large
+from rpc.reading.rendering import text
 from rpc.services import Services
 
 

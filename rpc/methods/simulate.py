@@ -10,13 +10,13 @@ from __future__ import annotations
 import msgspec
 
 from chain.transaction import TransactionType
-from rpc.deferred import Deadline, OffLoop
+from rpc.dispatch.deferred import Deadline, OffLoop
+from rpc.dispatch.method import Method
 from rpc.errors import Code, RpcFault
-from rpc.method import Method
-from rpc.params import BLOCK_OR_LATEST, BlockReference
-from rpc.rendering import JsonObject, Place, block_json, log_json, text
+from rpc.params.simulate_params import SIMULATION, simulation_request
+from rpc.params.values import BLOCK_OR_LATEST, BlockReference
+from rpc.reading.rendering import JsonObject, Place, block_json, log_json, text
 from rpc.services import Services
-from rpc.simulate_params import SIMULATION, simulation_request
 from vm.block_simulation import CallOutcome, CallRules, SimulatedBlock, Withdrawal, simulate_blocks
 from vm.message import Status
 

@@ -11,11 +11,10 @@ from typing import Final
 
 from chain.types import Address
 from rpc.backend import PoolBackend
-from rpc.chain_view import ChainView
-from rpc.deferred import Deadline, OffLoop, Submission
+from rpc.dispatch.deferred import Deadline, OffLoop, Submission
+from rpc.dispatch.method import Method, Parameter
 from rpc.errors import RpcFault
-from rpc.method import Method, Parameter
-from rpc.params import (
+from rpc.params.values import (
     ADDRESS,
     BLOCK_OR_LATEST,
     BYTES,
@@ -27,7 +26,8 @@ from rpc.params import (
     members,
     storage_key,
 )
-from rpc.rendering import text, word
+from rpc.reading.chain_view import ChainView
+from rpc.reading.rendering import text, word
 from rpc.services import Services
 from state.reader import StateReader
 

@@ -1,7 +1,7 @@
 """eth_subscribe and eth_unsubscribe.
 
-Owns the names of what can be subscribed to and their parameters. Never keeps subscriptions (rpc/subscriptions.py);
-over a connection that cannot be notified the dispatcher answers.
+Owns the names of what can be subscribed to and their parameters. Never keeps subscriptions
+(rpc/notify/subscriptions.py); over a connection that cannot be notified the dispatcher answers.
 Specification: go-ethereum rpc/handler.go (handleSubscribe), rpc/json.go (parseSubscriptionName), eth/filters/api.go.
 """
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rpc.criteria import check_range
-from rpc.deferred import Subscribe, Unsubscribe
+from rpc.dispatch.deferred import Subscribe, Unsubscribe
+from rpc.dispatch.method import MalformedArgument, Method, Parameter, bind, optional
+from rpc.dispatch.session import NewHeads, NewLogs, PendingTransactions, Syncing, Topic
 from rpc.errors import RpcFault
-from rpc.log_filter import LogFilter, log_filter
-from rpc.method import MalformedArgument, Method, Parameter, bind, optional
-from rpc.params import boolean
+from rpc.params.criteria import check_range
+from rpc.params.log_filter import LogFilter, log_filter
+from rpc.params.values import boolean
 from rpc.services import Services
-from rpc.session import NewHeads, NewLogs, PendingTransactions, Syncing, Topic
 
 
 def methods(services: Services) -> tuple[Method, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from chain.errors import EnvironmentFault, InvariantViolation
-from rpc.method import Method
+from rpc.dispatch.method import Method
 from rpc.methods import (
     admin,
     blocks,

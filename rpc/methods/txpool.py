@@ -15,11 +15,11 @@ import msgspec
 from chain.transaction import RecoveredTransaction, Transaction
 from chain.types import Address, checksum_address
 from rpc.backend import ChainBackend, PoolBackend
-from rpc.deferred import Deadline, OffLoop
+from rpc.dispatch.deferred import Deadline, OffLoop
+from rpc.dispatch.method import Method
 from rpc.errors import RpcFault
-from rpc.method import Method
-from rpc.params import ADDRESS
-from rpc.rendering import JsonObject, transaction_json
+from rpc.params.values import ADDRESS
+from rpc.reading.rendering import JsonObject, transaction_json
 from rpc.services import Services
 from state.reader import StateReader
 

@@ -17,11 +17,11 @@ from typing import Any
 import msgspec
 import trio
 
-from rpc.byte_budget import ByteBudget
 from rpc.config import CallLimits
-from rpc.dispatcher import Dispatcher
-from rpc.heavy import HeavyCalls
-from rpc.method import Method
+from rpc.dispatch.dispatcher import Dispatcher
+from rpc.dispatch.heavy import HeavyCalls
+from rpc.dispatch.method import Method
+from rpc.listener.byte_budget import ByteBudget
 from rpc.methods.table import method_table
 from rpc.openrpc.document import Description, descriptions
 from rpc.services import Services

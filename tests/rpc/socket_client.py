@@ -20,11 +20,11 @@ from wsproto.events import (
 )
 from wsproto.utilities import LocalProtocolError
 
-from rpc.byte_budget import ByteBudget
 from rpc.config import WebSocketLimits
-from rpc.dispatcher import Dispatcher
-from rpc.subscriptions import Subscriptions
-from rpc.websockets import WebSockets
+from rpc.dispatch.dispatcher import Dispatcher
+from rpc.listener.byte_budget import ByteBudget
+from rpc.listener.websockets import WebSockets
+from rpc.notify.subscriptions import Subscriptions
 from tests.rpc.json_schema import official_openrpc
 from tests.rpc.wire import Wire
 

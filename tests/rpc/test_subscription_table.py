@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import trio
 
-from rpc.byte_budget import ByteBudget
-from rpc.pace import Pace
-from rpc.session import NewHeads, PendingTransactions, Topic
-from rpc.subscriptions import Subscription, Subscriptions, new_id
+from rpc.dispatch.pace import Pace
+from rpc.dispatch.session import NewHeads, PendingTransactions, Topic
+from rpc.listener.byte_budget import ByteBudget
+from rpc.notify.subscriptions import Subscription, Subscriptions, new_id
 
 
 class Client:

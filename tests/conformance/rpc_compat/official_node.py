@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Final
 
 from rpc.backend import ForkConfiguration
-from rpc.byte_budget import ByteBudget
 from rpc.config import CallLimits, HttpLimits
-from rpc.dispatcher import Dispatcher
-from rpc.heavy import HeavyCalls
+from rpc.dispatch.dispatcher import Dispatcher
+from rpc.dispatch.heavy import HeavyCalls
+from rpc.listener.byte_budget import ByteBudget
 from rpc.methods.table import method_table
 from rpc.services import Services
 from tests.conformance.rpc_compat.official_chain import OfficialChain

@@ -15,7 +15,7 @@ from chain.receipt import Log, Receipt
 from chain.rlp import RlpItem, decode, decode_uint, encode, iterate_encoded_items, uint
 from chain.transaction import Transaction, TransactionType, decode_transaction
 from chain.types import ZERO_HASH, Address, Hash32
-from rpc.rendering import OTHER_MEMBERS, JsonObject, text
+from rpc.reading.rendering import OTHER_MEMBERS, JsonObject, text
 from tests.conformance.blob_transactions import BlobTransaction, decode_blob_transaction
 
 BASE_FEE_FIELD: Final = 15

@@ -7,7 +7,7 @@ import pytest
 
 from chain.keccak import keccak256
 from chain.ordered_trie import ordered_root
-from rpc.dispatcher import Dispatcher
+from rpc.dispatch.dispatcher import Dispatcher
 from tests.conformance.rpc_compat.official_chain import OfficialChain
 from tests.conformance.rpc_compat.official_node import official_dispatcher
 from tests.rpc.json_schema import assert_valid_reply

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chain.errors import InvariantViolation
-from rpc.dispatcher import Dispatcher
+from rpc.dispatch.dispatcher import Dispatcher
 from tests.conformance.rpc_compat import __main__ as command
 from tests.conformance.rpc_compat.exchanges import Exchange, MalformedFile, compare, differences, read_file
 from tests.conformance.rpc_compat.official_chain import OFFICIAL_FOLDER, OfficialChain

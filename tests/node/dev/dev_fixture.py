@@ -21,10 +21,10 @@ from node.dev.node import Accounts, DevNode, clock_offset_ms
 from node.dev.pool import DevPool
 from node.dev.service import DevRpcBackend
 from node.engines import NATIVE_ONLY
-from rpc.byte_budget import ByteBudget
 from rpc.config import CallLimits
-from rpc.dispatcher import Dispatcher
-from rpc.heavy import HeavyCalls
+from rpc.dispatch.dispatcher import Dispatcher
+from rpc.dispatch.heavy import HeavyCalls
+from rpc.listener.byte_budget import ByteBudget
 from rpc.methods.table import method_table
 from rpc.services import Services
 from state.dev_store import DevChainStore

@@ -161,7 +161,7 @@ async def test_large_blocks_are_answered_the_same_from_a_thread(
         ("eth_getBlockTransactionCountByNumber", "0x4"),
     ]
     here = [await wire.result(*call) for call in calls]
-    monkeypatch.setattr("rpc.chain_view.LARGE_BLOCK_GAS", 0)
+    monkeypatch.setattr("rpc.reading.chain_view.LARGE_BLOCK_GAS", 0)
 
     assert [await wire.result(*call) for call in calls] == here
 

@@ -13,7 +13,7 @@ from chain.header import decode_header
 from chain.receipt import decode_receipt
 from chain.transaction import decode_transaction
 from rpc.config import CallLimits, RpcConfig
-from rpc.trace_params import duration
+from rpc.params.trace_params import duration
 from state.chain_store import StateUnavailable
 from tests.rpc.dev_chain import (
     ACCOUNTS,
@@ -257,7 +257,7 @@ async def test_traces_are_bounded_in_time(serve: Serve) -> None:
 async def test_other_calls_do_not_wait_behind_traces(
     serve: Serve, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rpc.heavy.MAX_WAITING_LONG", 1)
+    monkeypatch.setattr("rpc.dispatch.heavy.MAX_WAITING_LONG", 1)
     port = await serve(RpcConfig(port=0, calls=CallLimits(worker_threads=1, max_trace_bytes=10**9)))
     spin = ({"to": hexed(SPINNER)}, "latest", {"tracer": "callTracer", "timeout": "600ms"})
     refusals: list[tuple[int, str]] = []

@@ -10,7 +10,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 
 from tests.node.dev.dev_fixture import ACCOUNTS, FIRST, SECOND, STRANGER, open_dev
-from tests.rpc.test_typed_data import MAIL
+from tests.rpc.params.test_typed_data import MAIL
 
 REVERTING = "0x60006000fd"
 EMIT = "0x600a600c600039600a6000f3602a60005260206000f3"

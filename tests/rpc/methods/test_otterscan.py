@@ -7,7 +7,7 @@ import pytest
 
 from chain.types import Address
 from rpc.config import CallLimits, RpcConfig
-from rpc.rendering import created_address
+from rpc.reading.rendering import created_address
 from state.chain_store import StateUnavailable
 from tests.rpc.dev_chain import (
     ACCOUNTS,

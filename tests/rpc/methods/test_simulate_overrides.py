@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from rpc.config import CallLimits
-from rpc.deferred import Deadline
+from rpc.dispatch.deferred import Deadline
 from rpc.methods.simulate import SimulationMethods
-from rpc.params import BlockTag
+from rpc.params.values import BlockTag
 from rpc.services import Services
 from tests.conformance.rpc_compat.official_chain import OFFICIAL_FOLDER, official_chain
 from tests.conformance.rpc_compat.official_node import OfficialNode
