@@ -24,7 +24,7 @@ class HttpLimits:
     max_response_bytes: int = 25_000_000  # geth's batch response limit, here for every JSON-RPC reply
     max_connections: int = 512  # the next one takes the place of an idle one or is answered 503
     max_connections_per_address: int = (
-        256  # as above, or 429; not for this machine: see rpc/listener/clients.py on proxies
+        256  # as above, or 429; not for this machine: see rpc/dispatch/clients.py on proxies
     )
     evict_idle_after_s: float = 5.0  # how long a connection is idle before a new one may take its place
     max_buffered_body_bytes: int = 32 * 1024 * 1024  # request bodies held for all connections together

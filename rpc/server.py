@@ -22,11 +22,11 @@ from rpc.admin_backend import AdminBackend
 from rpc.backend import ChainBackend, EventSource, NodeBackend, PoolBackend
 from rpc.config import RpcConfig
 from rpc.dev_backend import DevBackend
+from rpc.dispatch.byte_budget import ByteBudget
+from rpc.dispatch.clients import LOCAL, client_of
 from rpc.dispatch.dispatcher import Dispatcher
 from rpc.dispatch.heavy import HeavyCalls
 from rpc.listener.access import AccessRules
-from rpc.listener.byte_budget import ByteBudget
-from rpc.listener.clients import LOCAL, client_of
 from rpc.listener.http_connection import HttpConnection, HttpService
 from rpc.listener.http_reply import plain_reply
 from rpc.listener.ipc import IpcFailed, IpcServer, IpcService, open_ipc

@@ -22,12 +22,12 @@ import trio
 from chain.errors import CallerError, InvariantViolation
 from rpc.backend import PoolBackend
 from rpc.bug_log import log_bug
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.deferred import Deadline, OffLoop, OnLoop, Submission, Subscribe, Unsubscribe
 from rpc.dispatch.heavy import HeavyCalls
-from rpc.dispatch.method import Method, bind
 from rpc.dispatch.session import LOCAL_SESSION, Session
 from rpc.errors import RpcError, RpcFault, to_rpc_error
-from rpc.listener.byte_budget import ByteBudget
+from rpc.params.method import Method, bind
 
 MAX_JSON_VALUES = 100_000
 SPARE_JSON_VALUES = 1_000

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from rpc.dispatch.clients import LOCAL
 from rpc.dispatch.deferred import Deadline
 from rpc.dispatch.workers import QueueFull, ShareTaken, Workers
 from rpc.errors import RpcFault
-from rpc.listener.clients import LOCAL
 
 SWITCH_INTERVAL_S: Final = 0.000_5
 """A thread that computes keeps the interpreter lock that long when another wants it. The event loop asks for
@@ -46,7 +46,7 @@ class HeavyCalls:
 
     async def run(self, job: Callable[[Deadline], T], *, is_long: bool = False, client: str = LOCAL) -> T:
         """The result of `job`, or its error. A long job has a thread of its own kind. `client`: see
-        rpc/listener/clients.py.
+        rpc/dispatch/clients.py.
 
         Raises RpcError: -32005 at once when the queue is full, or the client's share of it.
         """

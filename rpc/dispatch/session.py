@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from rpc.dispatch.clients import LOCAL
 from rpc.errors import RpcFault
-from rpc.listener.clients import LOCAL
 from rpc.params.log_filter import LogFilter
 
 
@@ -51,7 +51,7 @@ class Session(Protocol):
 
     @property
     def client(self) -> str:
-        """Who asks (rpc/listener/clients.py)."""
+        """Who asks (rpc/dispatch/clients.py)."""
         ...
 
     def subscribe(self, topic: Topic) -> str:

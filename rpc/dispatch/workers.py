@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar
 import trio
 from trio.lowlevel import Abort, Task, TrioToken
 
-from rpc.listener.clients import LOCAL
+from rpc.dispatch.clients import LOCAL
 
 PATIENCE_S: Final = 0.002
 """A job that takes longer is a long one: another thread goes on with the queue, and no result waits for it."""

@@ -16,11 +16,11 @@ from typing import Final
 import trio
 
 from rpc.config import HttpLimits
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.dispatcher import Dispatcher
 from rpc.dispatch.session import PlainSession
 from rpc.listener.access import AccessRules
 from rpc.listener.asgi import AsgiApp, AsgiExchange, MalformedTarget, http_scope
-from rpc.listener.byte_budget import ByteBudget
 from rpc.listener.http_reply import CONTINUE, DateLine, empty_reply, json_head, plain_reply
 from rpc.listener.http_request import HttpFailure, HttpRequest, RequestLimits, RequestReader
 from rpc.listener.websocket_handshake import HandshakeRefused, handshake_reply

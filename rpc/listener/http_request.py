@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import httptools
 
-from rpc.listener.byte_budget import ByteBudget
+from rpc.dispatch.byte_budget import ByteBudget
 
 HttpHeaders = list[tuple[bytes, bytes]]
 """Names in lower case, values without surrounding white space, in order of arrival."""

@@ -24,11 +24,11 @@ import trio
 
 from chain.errors import EnvironmentFault
 from rpc.config import WebSocketLimits
+from rpc.dispatch.byte_budget import ByteBudget
+from rpc.dispatch.clients import LOCAL
 from rpc.dispatch.dispatcher import Dispatcher, Unfinished
 from rpc.dispatch.session import Session, Topic
 from rpc.errors import RpcError, RpcFault
-from rpc.listener.byte_budget import ByteBudget
-from rpc.listener.clients import LOCAL
 from rpc.listener.json_stream import JsonStream, NoJsonRequest
 from rpc.listener.websocket_writer import FrameWriter
 from rpc.notify.subscriptions import Subscriber, Subscription, Subscriptions

@@ -28,10 +28,10 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 
 from rpc.config import WebSocketLimits
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.dispatcher import Dispatcher, Unfinished
 from rpc.dispatch.session import Session, Topic
 from rpc.errors import RpcFault
-from rpc.listener.byte_budget import ByteBudget
 from rpc.listener.websocket_writer import FrameWriter, text_frame
 from rpc.notify.subscriptions import Subscriber, Subscription, Subscriptions
 

@@ -18,7 +18,7 @@ from typing import Final
 import trio
 
 from rpc.config import WebSocketLimits
-from rpc.listener.byte_budget import ByteBudget
+from rpc.dispatch.byte_budget import ByteBudget
 
 PIECE_BYTES: Final = 262_144
 """Given to the socket at once; each piece has `write_timeout_s` to leave."""

@@ -16,10 +16,10 @@ from wsproto.frame_protocol import CloseReason
 from chain.errors import InvariantViolation
 from rpc.bug_log import log_bug
 from rpc.config import WebSocketLimits
+from rpc.dispatch.byte_budget import ByteBudget
+from rpc.dispatch.clients import LOCAL
 from rpc.dispatch.dispatcher import Dispatcher
 from rpc.dispatch.pace import Pace
-from rpc.listener.byte_budget import ByteBudget
-from rpc.listener.clients import LOCAL
 from rpc.listener.websocket import WebSocketConnection
 from rpc.notify.subscriptions import Subscriptions
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rpc.dispatch.method import MalformedArgument, Method, Parameter
+from rpc.params.method import MalformedArgument, Method, Parameter
 from rpc.services import Services
 
 

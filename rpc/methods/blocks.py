@@ -18,7 +18,7 @@ from chain.transaction import recover_sender
 from chain.types import Address, Hash32
 from rpc.backend import PendingBlock, PoolBackend
 from rpc.dispatch.deferred import OffLoop
-from rpc.dispatch.method import Method
+from rpc.params.method import Method
 from rpc.params.values import BLOCK, BLOCK_NUMBER, FULL_TRANSACTIONS, HASH, INDEX, BlockReference, BlockTag
 from rpc.reading.chain_view import ChainView, is_large
 from rpc.reading.rendering import (

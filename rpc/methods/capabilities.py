@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from rpc.backend import ChainBackend, ForkConfiguration
-from rpc.dispatch.method import Method
+from rpc.params.method import Method
 from rpc.reading.rendering import JsonObject, text
 from rpc.services import Services
 from state.chain_store import STATE_VIEWS_KEPT

@@ -17,9 +17,9 @@ from chain.errors import NodeError
 from chain.types import Hash32
 from rpc.config import CallLimits
 from rpc.dispatch.deferred import OffLoop
-from rpc.dispatch.method import Method
 from rpc.errors import RpcFault
 from rpc.params.call_params import CALL, CallObject, with_block_overrides
+from rpc.params.method import Method
 from rpc.params.trace_params import CALL_TRACE, TRACE, CallTraceConfig, TraceConfig
 from rpc.params.values import BLOCK_NUMBER, BLOCK_OR_LATEST, BYTES, HASH, BlockReference, BlockTag
 from rpc.reading.block_replay import Replays, TraceClock, not_found, recovered

@@ -14,10 +14,10 @@ from chain.types import Address, Hash32
 from rpc.backend import ChainBackend
 from rpc.dev_backend import AccountChange, DevBackend
 from rpc.dispatch.deferred import OnLoop
-from rpc.dispatch.method import Method, Parameter
 from rpc.errors import RpcFault
 from rpc.methods.dev_accounts import DEFAULT_TIP_WEI
 from rpc.params.dev_params import INTERVAL_MS, MINE, NO_FORK, NUMBER, OPTIONAL_NUMBER, SLOT_VALUE, MineRequest
+from rpc.params.method import Method, Parameter
 from rpc.params.values import ADDRESS, BYTES, HASH, boolean
 from rpc.reading.rendering import JsonObject, text
 from rpc.services import Services

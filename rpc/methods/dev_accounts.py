@@ -23,9 +23,9 @@ from rpc.backend import ChainBackend, PoolBackend
 from rpc.config import CallLimits
 from rpc.dev_backend import DevBackend, Draft
 from rpc.dispatch.deferred import Deadline, OnLoop
-from rpc.dispatch.method import MalformedArgument, Method, Parameter, optional
 from rpc.errors import RpcFault
 from rpc.params.call_params import call_object
+from rpc.params.method import MalformedArgument, Method, Parameter, optional
 from rpc.params.typed_data import typed_data_digest
 from rpc.params.values import ADDRESS, BYTES, members, uint64
 from rpc.reading.rendering import JsonObject, text, transaction_json

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from rpc.dispatch.method import Method
 from rpc.openrpc.document import openrpc_document
+from rpc.params.method import Method
 
 DISCOVER = "rpc.discover"
 MODULES = "rpc_modules"

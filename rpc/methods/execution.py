@@ -14,7 +14,6 @@ from typing import TypeVar
 
 from chain.types import Address
 from rpc.dispatch.deferred import Deadline, OffLoop
-from rpc.dispatch.method import Method
 from rpc.errors import RpcFault
 from rpc.params.call_params import (
     BLOCK_OVERRIDES,
@@ -24,6 +23,7 @@ from rpc.params.call_params import (
     CallObject,
     with_block_overrides,
 )
+from rpc.params.method import Method
 from rpc.params.values import BLOCK_OR_LATEST, BlockReference
 from rpc.reading.chain_view import ChainView
 from rpc.reading.rendering import JsonObject, access_list_json, text

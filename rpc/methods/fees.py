@@ -13,8 +13,8 @@ from chain.types import Hash32
 from rpc.backend import PoolBackend
 from rpc.config import CallLimits
 from rpc.dispatch.deferred import Deadline, OffLoop
-from rpc.dispatch.method import Method
 from rpc.errors import RpcFault
+from rpc.params.method import Method
 from rpc.params.values import BLOCK_NUMBER, COUNT, PERCENTILES, BlockReference, BlockTag
 from rpc.reading.chain_view import ChainView
 from rpc.reading.fees import SUGGESTION_BLOCKS, FeeStatistics

@@ -16,10 +16,10 @@ from chain.transaction import TransactionType, UnsignedTransaction, without_sign
 from chain.types import Address
 from rpc.backend import PoolBackend
 from rpc.dispatch.deferred import Deadline, OffLoop
-from rpc.dispatch.method import Method
 from rpc.errors import RpcFault
 from rpc.methods.execution import check_chain
 from rpc.params.call_params import CALL, CallObject
+from rpc.params.method import Method
 from rpc.params.values import BlockTag
 from rpc.reading.chain_view import ChainView
 from rpc.reading.fees import FeeStatistics

@@ -7,9 +7,9 @@ Specification: ethereum/execution-apis (filter), go-ethereum eth/filters/api.go.
 
 from __future__ import annotations
 
-from rpc.dispatch.method import MalformedArgument, Method, Parameter, optional
 from rpc.methods.logs import LogMethods
 from rpc.params.log_filter import log_filter
+from rpc.params.method import MalformedArgument, Method, Parameter, optional
 from rpc.params.values import boolean
 from rpc.services import Services
 

@@ -14,9 +14,9 @@ import msgspec
 from chain.header import Header
 from rpc.config import CallLimits
 from rpc.dispatch.deferred import Deadline, OffLoop
-from rpc.dispatch.method import Method
 from rpc.errors import RpcFault
 from rpc.params.log_filter import LogFilter, log_filter
+from rpc.params.method import Method
 from rpc.params.values import BlockTag
 from rpc.reading.chain_view import ChainView
 from rpc.services import Services

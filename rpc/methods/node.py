@@ -11,7 +11,7 @@ import msgspec
 
 from chain.keccak import keccak256
 from rpc.backend import Json, NodeBackend
-from rpc.dispatch.method import Method, optional
+from rpc.params.method import Method, optional
 from rpc.params.values import BLOCK, BYTES, BlockReference
 from rpc.reading.chain_view import ChainView
 from rpc.reading.rendering import JsonObject, text

@@ -22,8 +22,8 @@ from chain.transaction import recover_sender
 from chain.types import Address, Hash32
 from rpc.config import CallLimits
 from rpc.dispatch.deferred import OffLoop
-from rpc.dispatch.method import MalformedArgument, Method, Parameter
 from rpc.errors import RpcFault
+from rpc.params.method import MalformedArgument, Method, Parameter
 from rpc.params.values import (
     ADDRESS,
     COUNT,

@@ -23,8 +23,8 @@ from chain.transaction import recover_sender
 from chain.types import Address
 from rpc.config import CallLimits
 from rpc.dispatch.deferred import Deadline, OffLoop
-from rpc.dispatch.method import Method
 from rpc.errors import RpcFault
+from rpc.params.method import Method
 from rpc.params.values import ADDRESS, COUNT
 from rpc.reading.block_replay import Replays, TraceClock, recovered
 from rpc.reading.chain_view import ChainView

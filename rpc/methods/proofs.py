@@ -13,8 +13,8 @@ from typing import Final
 
 from chain.types import HASH_BYTES, ZERO_HASH, Address
 from rpc.dispatch.deferred import Deadline, OffLoop
-from rpc.dispatch.method import Method, Parameter
 from rpc.errors import RpcFault
+from rpc.params.method import Method, Parameter
 from rpc.params.values import ADDRESS, BLOCK_OR_LATEST, BlockReference, BlockTag, elements, storage_key
 from rpc.reading.chain_view import ChainView
 from rpc.reading.rendering import JsonObject, text, word

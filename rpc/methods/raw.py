@@ -13,7 +13,7 @@ from chain.transaction import Transaction
 from chain.types import Hash32
 from rpc.backend import PoolBackend
 from rpc.dispatch.deferred import OffLoop
-from rpc.dispatch.method import Method
+from rpc.params.method import Method
 from rpc.params.values import BLOCK, BLOCK_NUMBER, HASH, INDEX, BlockReference, BlockTag
 from rpc.reading.block_replay import not_found
 from rpc.reading.chain_view import ChainView, is_large

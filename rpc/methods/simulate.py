@@ -11,8 +11,8 @@ import msgspec
 
 from chain.transaction import TransactionType
 from rpc.dispatch.deferred import Deadline, OffLoop
-from rpc.dispatch.method import Method
 from rpc.errors import Code, RpcFault
+from rpc.params.method import Method
 from rpc.params.simulate_params import SIMULATION, simulation_request
 from rpc.params.values import BLOCK_OR_LATEST, BlockReference
 from rpc.reading.rendering import JsonObject, Place, block_json, log_json, text

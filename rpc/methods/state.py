@@ -12,8 +12,8 @@ from typing import Final
 from chain.types import Address
 from rpc.backend import PoolBackend
 from rpc.dispatch.deferred import Deadline, OffLoop, Submission
-from rpc.dispatch.method import Method, Parameter
 from rpc.errors import RpcFault
+from rpc.params.method import Method, Parameter
 from rpc.params.values import (
     ADDRESS,
     BLOCK_OR_LATEST,

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rpc.dispatch.deferred import Subscribe, Unsubscribe
-from rpc.dispatch.method import MalformedArgument, Method, Parameter, bind, optional
 from rpc.dispatch.session import NewHeads, NewLogs, PendingTransactions, Syncing, Topic
 from rpc.errors import RpcFault
 from rpc.params.criteria import check_range
 from rpc.params.log_filter import LogFilter, log_filter
+from rpc.params.method import MalformedArgument, Method, Parameter, bind, optional
 from rpc.params.values import boolean
 from rpc.services import Services
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Final
 
 from chain.errors import EnvironmentFault, InvariantViolation
-from rpc.dispatch.method import Method
 from rpc.methods import (
     admin,
     blocks,
@@ -35,6 +34,7 @@ from rpc.methods import (
     subscriptions,
     txpool,
 )
+from rpc.params.method import Method
 from rpc.services import Services
 
 METHODS_OF: Final[tuple[Callable[[Services], tuple[Method, ...]], ...]] = (

@@ -16,8 +16,8 @@ from chain.transaction import RecoveredTransaction, Transaction
 from chain.types import Address, checksum_address
 from rpc.backend import ChainBackend, PoolBackend
 from rpc.dispatch.deferred import Deadline, OffLoop
-from rpc.dispatch.method import Method
 from rpc.errors import RpcFault
+from rpc.params.method import Method
 from rpc.params.values import ADDRESS
 from rpc.reading.rendering import JsonObject, transaction_json
 from rpc.services import Services

@@ -20,9 +20,9 @@ import trio
 from chain.header import Header
 from chain.transaction import RecoveredTransaction
 from rpc.config import CallLimits
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.deferred import Deadline, OffLoop
 from rpc.errors import RpcFault
-from rpc.listener.byte_budget import ByteBudget
 from rpc.notify.subscriptions import new_id
 from rpc.notify.transaction_feed import FellBehind, TransactionFeed
 from rpc.params.criteria import BASE_COST_BYTES, check_range, cost_bytes, covers

@@ -11,10 +11,10 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol, TypeVar, cast
 
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.pace import Pace
 from rpc.dispatch.session import NewHeads, NewLogs, PendingTransactions, Syncing, Topic
 from rpc.errors import RpcFault
-from rpc.listener.byte_budget import ByteBudget
 from rpc.params.criteria import BASE_COST_BYTES, cost_bytes
 
 TopicT = TypeVar("TopicT", NewHeads, NewLogs, PendingTransactions, Syncing)

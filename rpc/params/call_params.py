@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from chain.transaction import AccessList, Authorization
 from chain.types import Address, Hash32
-from rpc.dispatch.method import MalformedArgument, Parameter
 from rpc.errors import RpcFault
+from rpc.params.method import MalformedArgument, Parameter
 from rpc.params.values import address, byte_string, elements, hash32, members, quantity, uint64
 from vm.environment import BlockEnvironment
 from vm.overrides import AccountOverride

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from chain.types import HASH_BYTES
-from rpc.dispatch.method import MalformedArgument, Parameter, optional
 from rpc.errors import RpcFault
+from rpc.params.method import MalformedArgument, Parameter, optional
 from rpc.params.values import UINT256_LIMIT, byte_string, members
 
 SMALLEST_INTERVAL_MS: Final = 1_000

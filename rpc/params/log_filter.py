@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from chain.receipt import MAX_TOPICS, Log
 from chain.types import Address, Hash32
-from rpc.dispatch.method import MalformedArgument, Parameter
 from rpc.errors import RpcFault
+from rpc.params.method import MalformedArgument, Parameter
 from rpc.params.values import BlockReference, BlockTag, address, block_number_or_tag, hash32, members
 from state.log_terms import LogTerms, accepts
 

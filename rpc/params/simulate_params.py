@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rpc.dispatch.method import MalformedArgument, Parameter
 from rpc.errors import RpcFault
 from rpc.params.call_params import call_object, state_overrides
+from rpc.params.method import MalformedArgument, Parameter
 from rpc.params.values import address, boolean, elements, hash32, members, quantity, uint64
 from vm.block_simulation import BlockOverrides, SimulatedBlockRequest, Withdrawal
 from vm.simulated_chain import check_size

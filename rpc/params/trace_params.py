@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from chain.types import Address
-from rpc.dispatch.method import MalformedArgument, Parameter
 from rpc.errors import RpcFault
 from rpc.params.call_params import BlockOverride, block_overrides, state_overrides
+from rpc.params.method import MalformedArgument, Parameter
 from rpc.params.values import boolean, members, uint64
 from vm.overrides import AccountOverride
 from vm.tracing.interface import Budget, TransactionTracer

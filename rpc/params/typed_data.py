@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from chain.keccak import keccak256
 from chain.types import ADDRESS_BYTES, Hash32
-from rpc.dispatch.method import MalformedArgument
+from rpc.params.method import MalformedArgument
 
 MAX_DEPTH: Final = 64
 """Nesting of structs and arrays in a value; deeper ones are no message that a person reads before signing."""

@@ -13,8 +13,8 @@ from enum import Enum
 from typing import Final, TypeVar
 
 from chain.types import ADDRESS_BYTES, HASH_BYTES, Address, Hash32
-from rpc.dispatch.method import MalformedArgument, Parameter
 from rpc.errors import RpcFault
+from rpc.params.method import MalformedArgument, Parameter
 
 T = TypeVar("T")
 

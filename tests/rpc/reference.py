@@ -18,12 +18,12 @@ import msgspec
 import trio
 
 from rpc.config import CallLimits
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.dispatcher import Dispatcher
 from rpc.dispatch.heavy import HeavyCalls
-from rpc.dispatch.method import Method
-from rpc.listener.byte_budget import ByteBudget
 from rpc.methods.table import method_table
 from rpc.openrpc.document import Description, descriptions
+from rpc.params.method import Method
 from rpc.services import Services
 from tests.rpc.dev_chain import ACCOUNTS, COUNTER, EMITTER, SENDER, FakeNode, build_dev_chain, hexed, signed
 

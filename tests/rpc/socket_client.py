@@ -21,8 +21,8 @@ from wsproto.events import (
 from wsproto.utilities import LocalProtocolError
 
 from rpc.config import WebSocketLimits
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.dispatcher import Dispatcher
-from rpc.listener.byte_budget import ByteBudget
 from rpc.listener.websockets import WebSockets
 from rpc.notify.subscriptions import Subscriptions
 from tests.rpc.json_schema import official_openrpc

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import trio
 
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.pace import Pace
 from rpc.dispatch.session import NewHeads, PendingTransactions, Topic
-from rpc.listener.byte_budget import ByteBudget
 from rpc.notify.subscriptions import Subscription, Subscriptions, new_id
 
 

@@ -8,9 +8,9 @@ from typing import Final
 
 from rpc.backend import ForkConfiguration
 from rpc.config import CallLimits, HttpLimits
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.dispatcher import Dispatcher
 from rpc.dispatch.heavy import HeavyCalls
-from rpc.listener.byte_budget import ByteBudget
 from rpc.methods.table import method_table
 from rpc.services import Services
 from tests.conformance.rpc_compat.official_chain import OfficialChain

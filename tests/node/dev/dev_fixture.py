@@ -22,9 +22,9 @@ from node.dev.pool import DevPool
 from node.dev.service import DevRpcBackend
 from node.engines import NATIVE_ONLY
 from rpc.config import CallLimits
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.dispatcher import Dispatcher
 from rpc.dispatch.heavy import HeavyCalls
-from rpc.listener.byte_budget import ByteBudget
 from rpc.methods.table import method_table
 from rpc.services import Services
 from state.dev_store import DevChainStore

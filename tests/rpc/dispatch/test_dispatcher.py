@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from chain.errors import CallerError, InvariantViolation
 from chain.transaction import RecoveredTransaction
 from chain.types import Address, Hash32
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.deferred import Deadline, OffLoop, OnLoop, Submission
 from rpc.dispatch.dispatcher import BULKY_VALUES, MAX_JSON_VALUES, Dispatcher, Unfinished
 from rpc.dispatch.heavy import HeavyCalls
-from rpc.dispatch.method import MalformedArgument, Method, Parameter, optional
 from rpc.errors import RpcFault
-from rpc.listener.byte_budget import ByteBudget
+from rpc.params.method import MalformedArgument, Method, Parameter, optional
 
 
 class PoolRecorder:

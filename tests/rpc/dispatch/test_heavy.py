@@ -10,10 +10,10 @@ from functools import partial
 import pytest
 import trio
 
+from rpc.dispatch.clients import LOCAL
 from rpc.dispatch.deferred import Deadline
 from rpc.dispatch.heavy import HeavyCalls
 from rpc.errors import RpcError
-from rpc.listener.clients import LOCAL
 
 FOREVER_S = 5.0  # of a test that fails
 

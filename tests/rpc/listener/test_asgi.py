@@ -11,12 +11,12 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response, S
 from starlette.routing import Route
 
 from rpc.config import HttpLimits
+from rpc.dispatch.byte_budget import ByteBudget
+from rpc.dispatch.clients import LOCAL
 from rpc.dispatch.dispatcher import Dispatcher
 from rpc.dispatch.heavy import HeavyCalls
 from rpc.listener.access import AccessRules
 from rpc.listener.asgi import AsgiExchange, MalformedTarget, http_scope
-from rpc.listener.byte_budget import ByteBudget
-from rpc.listener.clients import LOCAL
 from rpc.listener.http_connection import HttpConnection, HttpService
 from rpc.listener.http_request import HttpRequest
 from tests.rpc.dev_chain import FakeNode

@@ -17,9 +17,9 @@ import trio
 from hypercorn.config import Config
 
 from rpc.config import HttpLimits
+from rpc.dispatch.byte_budget import ByteBudget
+from rpc.dispatch.clients import LOCAL
 from rpc.listener.access import AccessRules
-from rpc.listener.byte_budget import ByteBudget
-from rpc.listener.clients import LOCAL
 from rpc.listener.http_connection import HttpConnection, HttpService
 from tests.rpc.reference import Examples
 from tests.rpc.socket_client import websockets_over

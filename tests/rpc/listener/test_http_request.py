@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpc.listener.byte_budget import ByteBudget
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.listener.http_request import MAX_HEADER_FIELDS, HttpRequest, RequestLimits, RequestReader
 
 LIMITS = RequestLimits(max_head_bytes=2_000, max_body_bytes=1_000)

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from chain.errors import CallerError
 from chain.types import Hash32
 from rpc.config import WebSocketLimits
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.deferred import OnLoop, Subscribe, Unsubscribe
 from rpc.dispatch.dispatcher import Dispatcher
 from rpc.dispatch.heavy import HeavyCalls
-from rpc.dispatch.method import Method, Parameter
 from rpc.dispatch.pace import Pace
 from rpc.dispatch.session import NewHeads
-from rpc.listener.byte_budget import ByteBudget
 from rpc.listener.websockets import WebSockets
 from rpc.notify.subscriptions import Subscriptions
+from rpc.params.method import Method, Parameter
 
 MAX_MESSAGE = 2_000
 BODIES = 5_000

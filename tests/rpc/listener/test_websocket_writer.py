@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from rpc.config import WebSocketLimits
-from rpc.listener.byte_budget import ByteBudget
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.listener.websocket_writer import FrameWriter, text_frame
 
 MEGABYTE = 1_000_000

@@ -9,8 +9,8 @@ import trio.testing
 
 from chain.errors import InvariantViolation
 from rpc.config import CallLimits
+from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.session import NewHeads, Topic
-from rpc.listener.byte_budget import ByteBudget
 from rpc.notify.events import REMEMBERED_HEADS, EventHub
 from rpc.notify.filters import FilterTable
 from rpc.notify.subscriptions import Subscriptions

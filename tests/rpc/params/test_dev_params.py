@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rpc.dispatch.method import MalformedArgument
 from rpc.errors import RpcError
 from rpc.params.dev_params import MineRequest, interval_ms, mine_request, number, slot_value, without_fork
+from rpc.params.method import MalformedArgument
 
 
 @pytest.mark.parametrize("value", [10, 10.0, "10", "0xa", "0x0A", "0X000a", "0x" + "0" * 63 + "a"])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chain.keccak import keccak256
-from rpc.dispatch.method import MalformedArgument
+from rpc.params.method import MalformedArgument
 from rpc.params.typed_data import MAX_DEPTH, MAX_TEXT_CHARS, MAX_TYPES, typed_data_digest
 
 MAIL: dict[str, Any] = {

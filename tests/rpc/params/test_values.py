@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpc.dispatch.method import MalformedArgument, Parameter, bind, optional
 from rpc.errors import RpcError
 from rpc.params.call_params import block_overrides, call_object, call_object_with_blobs, state_overrides
+from rpc.params.method import MalformedArgument, Parameter, bind, optional
 from rpc.params.values import (
     BlockTag,
     address,

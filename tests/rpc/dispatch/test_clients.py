@@ -2,7 +2,7 @@
 
 import pytest
 
-from rpc.listener.clients import LOCAL, client_of
+from rpc.dispatch.clients import LOCAL, client_of
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.8.7", "::1", "::ffff:127.0.0.1"])
