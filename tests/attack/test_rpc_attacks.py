@@ -13,8 +13,9 @@ from chain.transaction import TransactionType, UnsignedTransaction, sign_transac
 from chain.types import Address
 from genesis import dev_accounts
 from tests.attack.arena import BLOCK_MS, Arena
-from tests.attack.contracts import CONTRACTS
+from tests.attack.contracts import CONTRACTS, G1, G1_NEGATED, G2, calls, modexp
 from tests.attack.rpc_attacker import (
+    TARGET,
     Bystander,
     all_at_once,
     half_requests,
@@ -87,6 +88,57 @@ def test_endless_calls_end_after_their_time_and_do_not_stop_the_node(arena: Aren
     assert damage.longest_gap_s < SHORT_GAP_S, damage
     assert bystander.refused == 0
     assert sorted(bystander.seconds)[len(bystander.seconds) * 9 // 10] < 0.5
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        calls(9, (49_000_000).to_bytes(4, "big") + bytes(208) + b"\x01"),
+        calls(5, modexp(1_024, b"\xff" * 1_024)),
+        calls(8, (G1 + G2 + G1_NEGATED + G2) * 600, 32),
+    ],
+    ids=["blake2f", "modexp", "bn254 pairing"],
+)
+def test_calls_of_libraries_that_keep_the_interpreter_lock_hold_nobody_up(arena: Arena, code: bytes) -> None:
+    """One call of them takes up to a second, in which no other thread of the node could run."""
+    body = json.dumps(run_code("eth_call", code))
+    post(arena.port(0), body)  # starts what has to be started
+    until = time.monotonic() + 3
+
+    def flood() -> None:
+        while time.monotonic() < until:
+            post(arena.port(0), body)
+
+    with arena.attacked() as damage, Bystander(arena, 0) as bystander:
+        all_at_once(4, flood)
+    assert damage.longest_gap_s < SHORT_GAP_S, damage
+    assert bystander.refused == 0
+    assert sorted(bystander.seconds)[len(bystander.seconds) * 3 // 4] < 0.15
+
+
+def test_requests_of_many_values_hold_nobody_up(arena: Arena) -> None:
+    authorization = {
+        "chainId": "0x1",
+        "address": TARGET,
+        "nonce": "0x0",
+        "yParity": "0x0",
+        "r": "0x1",
+        "s": "0x1",
+    }
+    keys = [f"0x{number:064x}" for number in range(60_000)]
+    bodies = [
+        "[" + ",".join(["11111"] * 99_000) + "]",
+        json.dumps(request("eth_call", {"to": TARGET, "authorizationList": [authorization] * 12_000})),
+        json.dumps(
+            request("eth_call", {"to": TARGET, "accessList": [{"address": TARGET, "storageKeys": keys}]})
+        ),
+        json.dumps(request("eth_getStorageValues", {TARGET: keys}, "latest")),
+    ]
+    with arena.attacked() as damage, Bystander(arena, 0) as bystander:
+        all_at_once(2, lambda: [post(arena.port(0), body) for body in bodies * 3])
+    assert damage.longest_gap_s < SHORT_GAP_S, damage
+    assert bystander.refused == 0
+    assert sorted(bystander.seconds)[len(bystander.seconds) * 3 // 4] < 0.15
 
 
 def test_useless_transactions_are_refused_without_holding_the_node(arena: Arena) -> None:
