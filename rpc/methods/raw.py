@@ -56,7 +56,9 @@ class RawMethods:
     def block(self, reference: BlockReference) -> object:
         """debug_getRawBlock."""
         if reference is BlockTag.PENDING:
-            return self._view.with_pending(lambda pending: text(pending.block.encode()))
+            return self._view.with_pending(
+                lambda pending: _here_or_off_loop(pending.block.header, lambda: text(pending.block.encode()))
+            )
         header = self._header(reference)
 
         def render() -> str:
@@ -71,7 +73,9 @@ class RawMethods:
         """debug_getRawReceipts: with their type, as they stand in the trie of receipts."""
         if reference is BlockTag.PENDING:
             return self._view.with_pending(
-                lambda pending: [text(receipt.encode()) for receipt in pending.receipts]
+                lambda pending: _here_or_off_loop(
+                    pending.block.header, lambda: [text(receipt.encode()) for receipt in pending.receipts]
+                )
             )
         header = self._header(reference)
 
