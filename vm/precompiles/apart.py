@@ -27,7 +27,7 @@ from typing import Final
 from vm.precompiles.interface import PrecompileFailure
 
 KEPT_IDLE: Final = 2
-"""Processes of one function that wait for a call, about 20 MB each; further ones end after theirs."""
+"""Processes of one function that wait for a call, about 14 MB each of their own; further ones end after theirs."""
 
 GIVE_UP_S: Final = 60.0
 """The longest call that is allowed takes about a second. A process that is silent for that long has been stopped."""
