@@ -204,6 +204,8 @@ def test_settings_reach_the_listener() -> None:
         cors_origins=("*",),
         allowed_hosts=("node.example",),
         max_connections=7,
+        max_connections_per_address=6,
+        max_websockets_per_address=5,
         max_batch=8,
         gas_cap=30_000_000,
     )
@@ -211,6 +213,8 @@ def test_settings_reach_the_listener() -> None:
     assert (made.host, made.port, made.cors_origins) == ("0.0.0.0", 5, ("*",))
     assert set(made.allowed_hosts) == {"localhost", "node.example"}
     assert (made.http.max_connections, made.calls.max_batch_calls, made.calls.gas_cap) == (7, 8, 30_000_000)
+    per_address = (made.http.max_connections_per_address, made.websocket.max_connections_per_address)
+    assert per_address == (6, 5)
     assert (made.listens_on_tcp, made.ipc_path, made.namespaces) == (True, None, ("*",))
     home = NodeHome(Path("/n"))
     kept = NodeConfig(rpc=RpcSettings(enabled=False, namespaces=("eth", "net")))
