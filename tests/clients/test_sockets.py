@@ -57,11 +57,13 @@ def test_the_unix_socket_answers_web3py_and_cast_and_has_what_the_port_has_not(
 ) -> None:
     path = network.home(0).root / "node.sock"
 
-    web3 = Web3(IPCProvider(path))
+    provider = IPCProvider(path)
+    web3 = Web3(provider)
 
     assert web3.is_connected()
     assert web3.eth.chain_id == 1337
     assert web3.manager.request_blocking("admin_datadir", []) == str(network.home(0).root)  # type: ignore[arg-type]
+    provider._socket.sock.close()  # type: ignore[attr-defined]  # it has no other way
     cast = str(npm_packages / ".bin" / "cast")
     assert int(script(cast, "block-number", "--rpc-url", str(path)).strip()) > 0
     refused = Web3(Web3.HTTPProvider(network.rpc_url(0))).provider.make_request("admin_datadir", [])  # type: ignore[arg-type]
