@@ -5,7 +5,8 @@ Never decides what runs here, or for how long (rpc/dispatch/heavy.py).
 
 trio.to_thread takes 150 µs of CPU for each job, three times as much as a small eth_call, most of it for handing the
 interpreter lock to and fro. Here a thread is woken only when the event loop has nothing else to do, one thread alone
-works as long as its jobs are short, and results that became ready meanwhile are handed back together.
+works as long as its jobs are short, it steps aside when the event loop is awake again, and results that became ready
+meanwhile are handed back together.
 """
 
 from __future__ import annotations
@@ -22,8 +23,17 @@ from trio.lowlevel import Abort, Task, TrioToken
 
 from rpc.dispatch.clients import LOCAL
 
-PATIENCE_S: Final = 0.002
-"""A job that takes longer is a long one: another thread goes on with the queue, and no result waits for it."""
+PATIENCE_S: Final = 0.01
+"""When a job takes longer, another thread goes on with the queue. Earlier it would serve nobody: all threads share one
+interpreter lock, and the event loop gets it the less often the more of them want it."""
+
+TICK_S: Final = 0.002
+"""So often the event loop looks after jobs that wait; results do not wait longer for a job that takes long."""
+
+SLICE_S: Final = 0.000_5
+"""A thread that has worked that long begins no further job while the event loop is awake. Without this the loop waits
+for the interpreter lock at each system call, behind job after job: under many short calls its delays were four times
+those of trio.to_thread, and so were those of consensus."""
 
 IDLE_S: Final = 10.0
 """A thread without work ends after that time."""
@@ -109,11 +119,12 @@ class _Queue:
 
 @dataclass(slots=True, eq=False)
 class _Thread:
-    """A thread: the lock at which it sleeps, and whose job it has since when."""
+    """A thread: the lock at which it sleeps, when it was woken, and whose job it has since when."""
 
     wake: threading.Lock
     client: str = LOCAL
     since: float = 0.0
+    woken: float = 0.0
 
 
 class Workers(trio.abc.Instrument):
@@ -136,6 +147,7 @@ class Workers(trio.abc.Instrument):
         self._finished: deque[_Job] = deque()
         self._token: TrioToken | None = None  # of the event loop that has this instrument
         self._is_ticking = False
+        self._is_loop_awake = True
         self._is_closed = False
 
     async def run(self, work: Callable[[], T], client: str = LOCAL) -> T:
@@ -199,11 +211,12 @@ class Workers(trio.abc.Instrument):
     async def _tick(self) -> None:
         """Keep the event loop turning while jobs wait: it looks after them in each turn."""
         while not self._is_closed and (self._queue or self._finished):
-            await trio.sleep(PATIENCE_S)
+            await trio.sleep(TICK_S)
         self._is_ticking = False
 
     def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002  the signature is trio's
         """Called by trio: wake a thread, unless one will take the next job soon anyway."""
+        self._is_loop_awake = False
         if not self._queue:
             return
         with self._lock:
@@ -215,12 +228,13 @@ class Workers(trio.abc.Instrument):
             ):
                 return
             thread = self._idle.pop()
-            thread.client, thread.since = LOCAL, now
+            thread.client, thread.since, thread.woken = LOCAL, now, now
             self._busy[thread] = None
         thread.wake.release()
 
     def after_io_wait(self, timeout: float) -> None:  # noqa: ARG002  the signature is trio's
         """Called by trio: hand back what is ready."""
+        self._is_loop_awake = True
         if self._finished:
             self._deliver()
 
@@ -264,11 +278,13 @@ class Workers(trio.abc.Instrument):
             self._busy.pop(thread, None)  # `close` wakes one that is not busy
             if self._is_closed:
                 return None
-            client = self._next_client()
+            now = time.perf_counter()
+            steps_aside = self._is_loop_awake and now - thread.woken > SLICE_S
+            client = None if steps_aside else self._next_client()
             if client is None:
                 self._idle.append(thread)
                 return None
-            thread.client, thread.since = client, time.perf_counter()
+            thread.client, thread.since = client, now
             self._busy[thread] = None
             return self._queue.take(client)
 
