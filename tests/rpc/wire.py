@@ -30,6 +30,7 @@ class Wire:
     def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream
         self.buffer = b""
+        self._sending = trio.Lock()  # a WebSocket answers a Ping or a Close while the test sends
 
     @classmethod
     async def open(cls, port: int) -> "Wire":
@@ -38,7 +39,8 @@ class Wire:
         return wire
 
     async def send(self, data: bytes) -> None:
-        await self.stream.send_all(data)
+        async with self._sending:
+            await self.stream.send_all(data)
 
     async def _more(self) -> bool:
         with trio.fail_after(10):
