@@ -26,10 +26,10 @@ from node.pool import TransactionPool
 from node.production import ExecutionCrashed, fill_block, most_transactions
 from rpc.backend import PendingBlock
 from state.chain_store import ChainStore
+from state.changed_reader import ChangedReader
 from state.views import StateView
 from vm.block import BlockBuilder
 from vm.environment import BlockEnvironment
-from vm.tracing.block import ChangedReader
 
 SHOWN_AT_LEAST_S: Final = 0.5
 """A new transaction is seen in the pending block after this time at most; asking more often costs nothing more."""

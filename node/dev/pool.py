@@ -63,7 +63,6 @@ class DevPool(TransactionPool):
                 continue
         self._announce_change()
         self.events.head_changed()
-        self.events.head_changed()
 
     def drop(self, transaction_hash: Hash32) -> bool:
         """Take a transaction out; False if it does not wait."""

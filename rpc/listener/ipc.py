@@ -27,11 +27,11 @@ from rpc.config import WebSocketLimits
 from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.clients import LOCAL
 from rpc.dispatch.dispatcher import Dispatcher, Unfinished
-from rpc.dispatch.session import Session, Topic
 from rpc.errors import RpcError, RpcFault
 from rpc.listener.json_stream import JsonStream, NoJsonRequest
+from rpc.listener.own_subscriptions import Exchange, OwnSubscriptions
 from rpc.listener.websocket_writer import FrameWriter
-from rpc.notify.subscriptions import Subscriber, Subscription, Subscriptions
+from rpc.notify.subscriptions import Subscriber, Subscriptions
 
 MAX_PATH_BYTES: Final = 107
 """What a unix address holds on Linux, without its final zero."""
@@ -170,7 +170,7 @@ class IpcConnection(Subscriber):
         self._reading = trio.CancelScope()
         self._in_progress = 0
         self._finished_one = trio.Event()
-        self._subscriptions: dict[str, Subscription] = {}
+        self._subscriptions = OwnSubscriptions(service.subscriptions, self, service.limits.max_subscriptions)
         self._charged = 0  # of a request that is not complete
         self._lose: Callable[[], None] = self._reading.cancel
         self._writer: FrameWriter | None = None
@@ -196,9 +196,7 @@ class IpcConnection(Subscriber):
                     self._has_ended = True
                 nursery.cancel_scope.cancel()
         finally:
-            for subscription in self._subscriptions.values():
-                service.subscriptions.remove(subscription)
-            self._subscriptions.clear()
+            self._subscriptions.end_all()
             service.bodies.give_back(self._charged)
             if self._writer is not None:
                 self._writer.forget_queue()
@@ -238,7 +236,7 @@ class IpcConnection(Subscriber):
     # Answering.
 
     async def _answer(self, writer: FrameWriter, nursery: trio.Nursery, body: bytes) -> None:
-        exchange = _Exchange(self)
+        exchange = Exchange(self._subscriptions, LOCAL)
         reply = self._service.dispatcher.start(body, exchange)
         if not isinstance(reply, Unfinished):
             self._reply(writer, reply, exchange)
@@ -250,7 +248,7 @@ class IpcConnection(Subscriber):
         while self._in_progress >= self._service.limits.max_calls_in_progress:
             await self._finished_one.wait()
 
-    async def _finish(self, writer: FrameWriter, reply: Unfinished, exchange: _Exchange) -> None:
+    async def _finish(self, writer: FrameWriter, reply: Unfinished, exchange: Exchange) -> None:
         try:
             self._reply(writer, await reply.finish(), exchange)
         finally:
@@ -258,7 +256,7 @@ class IpcConnection(Subscriber):
             self._finished_one.set()
             self._finished_one = trio.Event()
 
-    def _reply(self, writer: FrameWriter, reply: bytes | None, exchange: _Exchange) -> None:
+    def _reply(self, writer: FrameWriter, reply: bytes | None, exchange: Exchange) -> None:
         if reply is not None and not writer.put_reply(_line(reply)):
             writer.put_control(_line(_refusal(RpcFault.REPLIES_BUSY.error())))
             self._reading.cancel()  # the reply has lost its id: the client has to begin anew
@@ -287,50 +285,6 @@ class IpcConnection(Subscriber):
         """End it: it cannot be told everything any more."""
         self._has_ended = True
         self._lose()
-
-    def subscribe(self, topic: Topic) -> Subscription:
-        """A new subscription, silent until its `begin`. Raises RpcError."""
-        limit = self._service.limits.max_subscriptions
-        if len(self._subscriptions) >= limit:
-            raise RpcFault.SUBSCRIPTIONS_TOO_MANY.error(limit=limit)
-        subscription = self._service.subscriptions.add(topic, self)
-        self._subscriptions[subscription.id] = subscription
-        return subscription
-
-    def unsubscribe(self, subscription_id: str) -> bool:
-        """End one of the subscriptions; False when there is none with that id."""
-        subscription = self._subscriptions.pop(subscription_id, None)
-        if subscription is None:
-            return False
-        self._service.subscriptions.remove(subscription)
-        return True
-
-
-class _Exchange(Session):
-    """One request or batch of a connection and its reply."""
-
-    __slots__ = ("_begun", "_connection")
-
-    def __init__(self, connection: IpcConnection) -> None:
-        self._connection = connection
-        self._begun: list[Subscription] = []
-
-    def subscribe(self, topic: Topic) -> str:
-        subscription = self._connection.subscribe(topic)
-        self._begun.append(subscription)
-        return subscription.id
-
-    def unsubscribe(self, subscription_id: str) -> bool:
-        return self._connection.unsubscribe(subscription_id)
-
-    @property
-    def client(self) -> str:
-        return LOCAL
-
-    def begin(self) -> None:
-        """The reply is on the way."""
-        for subscription in self._begun:
-            subscription.begin()
 
 
 def _line(message: bytes) -> bytes:

@@ -30,10 +30,9 @@ from wsproto.frame_protocol import CloseReason
 from rpc.config import WebSocketLimits
 from rpc.dispatch.byte_budget import ByteBudget
 from rpc.dispatch.dispatcher import Dispatcher, Unfinished
-from rpc.dispatch.session import Session, Topic
-from rpc.errors import RpcFault
+from rpc.listener.own_subscriptions import Exchange, OwnSubscriptions
 from rpc.listener.websocket_writer import FrameWriter, text_frame
-from rpc.notify.subscriptions import Subscriber, Subscription, Subscriptions
+from rpc.notify.subscriptions import Subscriber, Subscriptions
 
 READ_BYTES: Final = 16_384
 """Small, because as much may be kept while requests of the connection are in progress."""
@@ -74,7 +73,7 @@ class WebSocketConnection(Subscriber):
         self._partial_since = math.inf
         self._in_progress = 0
         self._finished_one = trio.Event()
-        self._subscriptions: dict[str, Subscription] = {}
+        self._subscriptions = OwnSubscriptions(service.subscriptions, self, self._limits.max_subscriptions)
         self._nursery: trio.Nursery | None = None
         self._writer: FrameWriter | None = None
         self._is_leaving = False  # no new requests
@@ -113,7 +112,7 @@ class WebSocketConnection(Subscriber):
                     self._has_ended = True
                 nursery.cancel_scope.cancel()
         finally:
-            self._end_subscriptions()
+            self._subscriptions.end_all()
             self._forget_partial()
             if self._writer is not None:
                 self._writer.forget_queue()
@@ -138,7 +137,7 @@ class WebSocketConnection(Subscriber):
             return
         self._is_closing = True
         self._close_by = trio.current_time() + self._limits.close_within_s
-        self._end_subscriptions()
+        self._subscriptions.end_all()
         self._forget_partial()
         if code == CloseReason.TRY_AGAIN_LATER:
             self._writer.forget_queue()
@@ -175,11 +174,6 @@ class WebSocketConnection(Subscriber):
         if self._is_leaving and not self._in_progress:
             self.close(CloseReason.GOING_AWAY, "the node is stopping")
 
-    def _end_subscriptions(self) -> None:
-        for subscription in self._subscriptions.values():
-            self._service.subscriptions.remove(subscription)
-        self._subscriptions.clear()
-
     def _forget_partial(self) -> None:
         self._service.bodies.give_back(self._partial_charged)
         self._partial_charged = 0
@@ -208,22 +202,6 @@ class WebSocketConnection(Subscriber):
     def fall_behind(self) -> None:
         """Close with 1013."""
         self.close(CloseReason.TRY_AGAIN_LATER, "too slow: what had to be told does not fit into the queue")
-
-    def subscribe(self, topic: Topic) -> Subscription:
-        """A new subscription of this connection, silent until its `begin`. Raises RpcError."""
-        if len(self._subscriptions) >= self._limits.max_subscriptions:
-            raise RpcFault.SUBSCRIPTIONS_TOO_MANY.error(limit=self._limits.max_subscriptions)
-        subscription = self._service.subscriptions.add(topic, self)
-        self._subscriptions[subscription.id] = subscription
-        return subscription
-
-    def unsubscribe(self, subscription_id: str) -> bool:
-        """End one of the subscriptions; False when there is none with that id."""
-        subscription = self._subscriptions.pop(subscription_id, None)
-        if subscription is None:
-            return False
-        self._service.subscriptions.remove(subscription)
-        return True
 
     # Reading.
 
@@ -275,7 +253,7 @@ class WebSocketConnection(Subscriber):
         self._is_over = True
         if self._frames.state is ConnectionState.REMOTE_CLOSING:
             self._is_closing = True
-            self._end_subscriptions()
+            self._subscriptions.end_all()
             self._forget_partial()
             writer.forget_queue()
             writer.put_control(self._frames.send(event.response()))
@@ -308,7 +286,7 @@ class WebSocketConnection(Subscriber):
     async def _answer(self, writer: FrameWriter, body: bytes, charged: int) -> None:
         """Answer at once what can be, and wait while too many requests are in progress."""
         self._asked_at = trio.current_time()
-        exchange = _Exchange(self)
+        exchange = Exchange(self._subscriptions, self.client)
         reply = self._service.dispatcher.start(body, exchange)
         if not isinstance(reply, Unfinished):
             self._service.bodies.give_back(charged)
@@ -321,9 +299,7 @@ class WebSocketConnection(Subscriber):
         while self._in_progress >= self._limits.max_calls_in_progress:
             await self._finished_one.wait()
 
-    async def _finish(
-        self, writer: FrameWriter, reply: Unfinished, exchange: _Exchange, charged: int
-    ) -> None:
+    async def _finish(self, writer: FrameWriter, reply: Unfinished, exchange: Exchange, charged: int) -> None:
         try:
             self._reply(writer, await reply.finish(), exchange)
         finally:
@@ -333,37 +309,10 @@ class WebSocketConnection(Subscriber):
             self._finished_one = trio.Event()
         self._close_when_done()
 
-    def _reply(self, writer: FrameWriter, reply: bytes | None, exchange: _Exchange) -> None:
+    def _reply(self, writer: FrameWriter, reply: bytes | None, exchange: Exchange) -> None:
         if self._is_closing:
             return
         if reply is not None and not writer.put_reply(text_frame(reply)):
             self.close(CloseReason.TRY_AGAIN_LATER, "the node is busy: too many replies at once")
             return
         exchange.begin()
-
-
-class _Exchange(Session):
-    """One message of a connection and its reply."""
-
-    __slots__ = ("_begun", "_connection")
-
-    def __init__(self, connection: WebSocketConnection) -> None:
-        self._connection = connection
-        self._begun: list[Subscription] = []
-
-    def subscribe(self, topic: Topic) -> str:
-        subscription = self._connection.subscribe(topic)
-        self._begun.append(subscription)
-        return subscription.id
-
-    def unsubscribe(self, subscription_id: str) -> bool:
-        return self._connection.unsubscribe(subscription_id)
-
-    @property
-    def client(self) -> str:
-        return self._connection.client
-
-    def begin(self) -> None:
-        """The reply is on the way."""
-        for subscription in self._begun:
-            subscription.begin()

@@ -17,10 +17,9 @@ from chain.receipt import Receipt
 from chain.transaction import recover_sender
 from chain.types import Address, Hash32
 from rpc.backend import PendingBlock, PoolBackend
-from rpc.dispatch.deferred import OffLoop
 from rpc.params.method import Method
 from rpc.params.values import BLOCK, BLOCK_NUMBER, FULL_TRANSACTIONS, HASH, INDEX, BlockReference, BlockTag
-from rpc.reading.chain_view import ChainView, is_large
+from rpc.reading.chain_view import ChainView, here_or_off_loop
 from rpc.reading.rendering import (
     JsonObject,
     Place,
@@ -85,7 +84,7 @@ class BlockMethods:
             senders = [recover_sender(transaction) for transaction in block.transactions] if full else None
             return self._cache.put(key, block_json(block, senders))
 
-        return self._cache.get(key) or _here_or_off_loop(header, render)
+        return self._cache.get(key) or here_or_off_loop(header, render)
 
     def get_block_receipts(self, reference: BlockReference) -> object:
         """eth_getBlockReceipts."""
@@ -105,7 +104,7 @@ class BlockMethods:
             senders = [recover_sender(transaction) for transaction in block.transactions]
             return self._cache.put(key, _receipts_json(block, receipts, senders))
 
-        return self._cache.get(key) or _here_or_off_loop(header, render)
+        return self._cache.get(key) or here_or_off_loop(header, render)
 
     def transaction_count(self, reference: BlockReference) -> object:
         """eth_getBlockTransactionCountByNumber and ByHash."""
@@ -119,7 +118,7 @@ class BlockMethods:
             block = self._chain.block(header.number)
             return hex(len(block.transactions)) if block is not None else None
 
-        return _here_or_off_loop(header, count)
+        return here_or_off_loop(header, count)
 
     def uncle_count(self, reference: BlockReference) -> str | None:
         """eth_getUncleCountByBlockNumber and ByBlockHash: there never are any."""
@@ -135,7 +134,7 @@ class BlockMethods:
         header = self._view.header(reference)
         if header is None:
             return None
-        return _here_or_off_loop(header, lambda: self._transaction(header, index))
+        return here_or_off_loop(header, lambda: self._transaction(header, index))
 
     def transaction_by_hash(self, transaction_hash: Hash32) -> object:
         """eth_getTransactionByHash; also finds what waits in the pool."""
@@ -153,7 +152,7 @@ class BlockMethods:
         header = self._chain.header(location.block_number) if location is not None else None
         if location is None or header is None:
             return None
-        return _here_or_off_loop(header, lambda: self._receipt(header, location.index))
+        return here_or_off_loop(header, lambda: self._receipt(header, location.index))
 
     def _of_pending(self, what: Hashable, render: Callable[[PendingBlock], object]) -> object:
         """Rendered once for each pending block; its hash, though nobody is told, is that of all that it holds."""
@@ -161,7 +160,7 @@ class BlockMethods:
         def use(pending: PendingBlock) -> object:
             header = pending.block.header
             key = ("pending", what, header.hash)
-            return self._cache.get(key) or _here_or_off_loop(
+            return self._cache.get(key) or here_or_off_loop(
                 header, lambda: self._cache.put(key, render(pending))
             )
 
@@ -218,7 +217,3 @@ def _pending_transaction_json(pending: PendingBlock, index: int) -> JsonObject |
     if index >= len(block.transactions):
         return None
     return transaction_json(block.transactions[index], pending.senders[index], Place.of(block.header), index)
-
-
-def _here_or_off_loop(header: Header, render: Callable[[], object]) -> object:
-    return OffLoop(lambda _deadline: render()) if is_large(header) else render()

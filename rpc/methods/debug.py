@@ -18,8 +18,8 @@ from chain.types import Hash32
 from rpc.config import CallLimits
 from rpc.dispatch.deferred import OffLoop
 from rpc.errors import RpcFault
-from rpc.params.call_params import CALL, CallObject, with_block_overrides
-from rpc.params.method import Method
+from rpc.params.call_params import CALL, CallObject, check_chain, with_block_overrides
+from rpc.params.method import Method, constant
 from rpc.params.trace_params import CALL_TRACE, TRACE, CallTraceConfig, TraceConfig
 from rpc.params.values import BLOCK_NUMBER, BLOCK_OR_LATEST, BYTES, HASH, BlockReference, BlockTag
 from rpc.reading.block_replay import Replays, TraceClock, not_found, recovered
@@ -42,11 +42,7 @@ def methods(services: Services) -> tuple[Method, ...]:
         Method("debug_traceBlockByNumber", handlers.trace_block, (BLOCK_NUMBER, TRACE)),
         Method("debug_traceBlockByHash", handlers.trace_block, (HASH, TRACE)),
         Method("debug_traceBlock", handlers.trace_encoded_block, (BYTES, TRACE)),
-        Method(
-            "debug_getBadBlocks",
-            lambda: NO_BAD_BLOCKS,
-            constant=msgspec.Raw(msgspec.json.encode(NO_BAD_BLOCKS)),
-        ),
+        constant("debug_getBadBlocks", NO_BAD_BLOCKS),
     )
 
 
@@ -109,9 +105,7 @@ class DebugMethods:
 
     def trace_call(self, call: CallObject, reference: BlockReference, config: CallTraceConfig) -> OffLoop:
         """debug_traceCall: on the state behind a block, or on the one that a transaction of it found."""
-        chain_id = self._view.chain.chain_id
-        if call.chain_id is not None and call.chain_id != chain_id:
-            raise RpcFault.CALL_FOR_OTHER_CHAIN.error(have=call.chain_id, want=chain_id)
+        check_chain(call.chain_id, self._view.chain.chain_id)
         if reference is BlockTag.PENDING:
             raise RpcFault.PENDING_NOT_TRACEABLE.error()
 

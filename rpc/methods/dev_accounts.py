@@ -23,8 +23,7 @@ from rpc.backend import ChainBackend, PoolBackend
 from rpc.config import CallLimits
 from rpc.dev_backend import DevBackend, Draft
 from rpc.dispatch.deferred import Deadline, OnLoop
-from rpc.errors import RpcFault
-from rpc.params.call_params import call_object
+from rpc.params.call_params import call_object, check_chain
 from rpc.params.method import MalformedArgument, Method, Parameter, optional
 from rpc.params.typed_data import typed_data_digest
 from rpc.params.values import ADDRESS, BYTES, members, uint64
@@ -159,9 +158,7 @@ class AccountMethods:
     # ------------------------------------------------------------------------------------------------------
 
     def _sender(self, sent: SendRequest) -> Address:
-        chain_id = self._chain.chain_id
-        if sent.chain_id is not None and sent.chain_id != chain_id:
-            raise RpcFault.CALL_FOR_OTHER_CHAIN.error(have=sent.chain_id, want=chain_id)
+        check_chain(sent.chain_id, self._chain.chain_id)
         return self._dev.accounts()[0] if sent.sender is None else sent.sender
 
     async def _draft(self, sent: SendRequest, sender: Address) -> Draft:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
-
 from rpc.openrpc.document import openrpc_document
-from rpc.params.method import Method
+from rpc.params.method import Method, constant
 
 DISCOVER = "rpc.discover"
 MODULES = "rpc_modules"
@@ -21,8 +19,8 @@ def methods(method_names: Iterable[str], client_version: str) -> tuple[Method, .
     """Both methods, for a listener that answers `method_names` besides."""
     names = [*method_names, DISCOVER, MODULES]
     return (
-        _constant(DISCOVER, openrpc_document(names, client_version)),
-        _constant(MODULES, modules(names)),
+        constant(DISCOVER, openrpc_document(names, client_version)),
+        constant(MODULES, modules(names)),
     )
 
 
@@ -30,7 +28,3 @@ def modules(method_names: Iterable[str]) -> dict[str, str]:
     """The namespaces, each with the version that go-ethereum gives to all of them."""
     spaces = {name.partition("_")[0] for name in method_names if "_" in name}
     return dict.fromkeys(sorted(spaces), "1.0")
-
-
-def _constant(name: str, value: object) -> Method:
-    return Method(name, lambda: value, constant=msgspec.Raw(msgspec.json.encode(value)))

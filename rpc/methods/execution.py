@@ -21,6 +21,7 @@ from rpc.params.call_params import (
     STATE_OVERRIDES,
     BlockOverride,
     CallObject,
+    check_chain,
     with_block_overrides,
 )
 from rpc.params.method import Method
@@ -65,7 +66,7 @@ class ExecutionMethods:
         self, call: CallObject, reference: BlockReference, overrides: Overrides, block: BlockOverride | None
     ) -> object:
         """eth_call: the returned bytes; a revert is error 3 with the revert data."""
-        check_chain(call, self._view)
+        check_chain(call.chain_id, self._view.chain.chain_id)
         request = call.request
         gas = self._gas_cap if request.gas is None else min(request.gas, self._gas_cap)
 
@@ -93,7 +94,7 @@ class ExecutionMethods:
         self, call: CallObject, reference: BlockReference, overrides: Overrides, block: BlockOverride | None
     ) -> object:
         """eth_estimateGas: the smallest gas limit that suffices."""
-        check_chain(call, self._view)
+        check_chain(call.chain_id, self._view.chain.chain_id)
 
         def run(state: StateReader, environment: BlockEnvironment, deadline: Deadline) -> str:
             return hex(
@@ -113,7 +114,7 @@ class ExecutionMethods:
 
     def create_access_list(self, call: CallObject, reference: BlockReference, overrides: Overrides) -> object:
         """eth_createAccessList: what the call touches, and the gas it takes with the list; `error` if it fails."""
-        check_chain(call, self._view)
+        check_chain(call.chain_id, self._view.chain.chain_id)
 
         def run(state: StateReader, environment: BlockEnvironment, deadline: Deadline) -> JsonObject:
             result = _judged(
@@ -135,13 +136,6 @@ class ExecutionMethods:
         return self._view.with_next(
             reference, lambda state, environment: OffLoop(lambda deadline: run(state, environment, deadline))
         )
-
-
-def check_chain(call: CallObject, view: ChainView) -> None:
-    """Raises RpcError for a call that is meant for another chain."""
-    chain_id = view.chain.chain_id
-    if call.chain_id is not None and call.chain_id != chain_id:
-        raise RpcFault.CALL_FOR_OTHER_CHAIN.error(have=call.chain_id, want=chain_id)
 
 
 def _judged(fault: RpcFault, run: Callable[[], Result], **values: int) -> Result:

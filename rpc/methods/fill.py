@@ -17,8 +17,7 @@ from chain.types import Address
 from rpc.backend import PoolBackend
 from rpc.dispatch.deferred import Deadline, OffLoop
 from rpc.errors import RpcFault
-from rpc.methods.execution import check_chain
-from rpc.params.call_params import CALL, CallObject
+from rpc.params.call_params import CALL, CallObject, check_chain
 from rpc.params.method import Method
 from rpc.params.values import BlockTag
 from rpc.reading.chain_view import ChainView
@@ -55,7 +54,7 @@ class FillMethods:
         request = call.request
         _check_price(request)
         _check_creation(request)
-        check_chain(call, self._view)
+        check_chain(call.chain_id, self._view.chain.chain_id)
         nonce = request.nonce if request.nonce is not None else self._pool.pending_nonce(request.caller)
         minimum_tip = self._pool.minimum_tip()
 

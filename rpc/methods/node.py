@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
 from chain.keccak import keccak256
 from rpc.backend import Json, NodeBackend
-from rpc.params.method import Method, optional
+from rpc.params.method import Method, constant, optional
 from rpc.params.values import BLOCK, BYTES, BlockReference
 from rpc.reading.chain_view import ChainView
 from rpc.reading.rendering import JsonObject, text
@@ -25,12 +23,12 @@ def methods(services: Services) -> tuple[Method, ...]:
     chain = services.chain
     handlers = NodeMethods(services.view, services.node)
     # This node holds no account keys; a development chain does, see rpc/methods/dev_accounts.py.
-    accounts = () if services.dev is not None else (_constant("eth_accounts", []),)
+    accounts = () if services.dev is not None else (constant("eth_accounts", []),)
     return (
         *accounts,
-        _constant("eth_chainId", hex(chain.chain_id)),
-        _constant("net_version", str(chain.chain_id)),
-        _constant("eth_protocolVersion", "0x44"),  # eth/68, the last that go-ethereum answered
+        constant("eth_chainId", hex(chain.chain_id)),
+        constant("net_version", str(chain.chain_id)),
+        constant("eth_protocolVersion", "0x44"),  # eth/68, the last that go-ethereum answered
         Method("web3_clientVersion", handlers.client_version),
         Method("web3_sha3", handlers.sha3, (BYTES,)),
         Method("net_listening", handlers.listening),
@@ -42,11 +40,6 @@ def methods(services: Services) -> tuple[Method, ...]:
         Method("node_finalityCertificate", handlers.finality_certificate, (BLOCK,)),
         Method("node_peers", handlers.peers),
     )
-
-
-def _constant(name: str, value: object) -> Method:
-    """A method whose answer never changes: it is encoded once."""
-    return Method(name, lambda: value, constant=msgspec.Raw(msgspec.json.encode(value)))
 
 
 class NodeMethods:

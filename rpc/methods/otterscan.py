@@ -23,7 +23,7 @@ from chain.types import Address, Hash32
 from rpc.config import CallLimits
 from rpc.dispatch.deferred import OffLoop
 from rpc.errors import RpcFault
-from rpc.params.method import MalformedArgument, Method, Parameter
+from rpc.params.method import MalformedArgument, Method, Parameter, constant
 from rpc.params.values import (
     ADDRESS,
     COUNT,
@@ -34,7 +34,7 @@ from rpc.params.values import (
     block_reference,
 )
 from rpc.reading.block_replay import Replays, TraceClock, recovered
-from rpc.reading.chain_view import ChainView, is_large
+from rpc.reading.chain_view import ChainView, here_or_off_loop
 from rpc.reading.rendering import (
     JsonObject,
     Place,
@@ -83,7 +83,7 @@ def methods(services: Services) -> tuple[Method, ...]:
     """All but the searches."""
     handlers = OtterscanMethods(services.view, services.limits, services.replies)
     return (
-        Method("ots_getApiLevel", lambda: API_LEVEL, constant=msgspec.Raw(msgspec.json.encode(API_LEVEL))),
+        constant("ots_getApiLevel", API_LEVEL),
         Method("erigon_getHeaderByNumber", handlers.header, (OTS_BLOCK,)),
         Method("ots_hasCode", handlers.has_code, (ADDRESS, OTS_STATE)),
         Method("ots_getBlockDetails", handlers.block_details, (OTS_BLOCK,)),
@@ -142,7 +142,7 @@ class OtterscanMethods:
             details = {"block": _slim_block(block), "issuance": issuance, "totalFees": hex(fees)}
             return self._cache.put(key, details)
 
-        return self._cache.get(key) or _here_or_off_loop(header, render)
+        return self._cache.get(key) or here_or_off_loop(header, render)
 
     def block_transactions(self, reference: BlockReference, page: int, size: int) -> object:
         """ots_getBlockTransactions: page 0 has the last transactions of the block."""
@@ -151,7 +151,7 @@ class OtterscanMethods:
         header = self._view.header(reference)
         if header is None:
             return None
-        return _here_or_off_loop(header, lambda: self._block_page(header, page, size))
+        return here_or_off_loop(header, lambda: self._block_page(header, page, size))
 
     def _block_page(self, header: Header, page: int, size: int) -> JsonObject | None:
         block, receipts = self._chain.block(header.number), self._chain.receipts(header.number)
@@ -246,7 +246,3 @@ def _operation(call: ListedCall) -> JsonObject:
         "to": text(call.target),
         "value": hex(call.value or 0),
     }
-
-
-def _here_or_off_loop(header: Header, render: Callable[[], object]) -> object:
-    return OffLoop(lambda _deadline: render()) if is_large(header) else render()

@@ -6,17 +6,16 @@ Specification: ethereum/execution-apis src/debug/getters.yaml, go-ethereum inter
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from chain.header import Header
 from chain.transaction import Transaction
 from chain.types import Hash32
 from rpc.backend import PoolBackend
-from rpc.dispatch.deferred import OffLoop
 from rpc.params.method import Method
 from rpc.params.values import BLOCK, BLOCK_NUMBER, HASH, INDEX, BlockReference, BlockTag
 from rpc.reading.block_replay import not_found
-from rpc.reading.chain_view import ChainView, is_large
+from rpc.reading.chain_view import ChainView, here_or_off_loop
 from rpc.reading.rendering import text
 from rpc.services import Services
 
@@ -57,7 +56,7 @@ class RawMethods:
         """debug_getRawBlock."""
         if reference is BlockTag.PENDING:
             return self._view.with_pending(
-                lambda pending: _here_or_off_loop(pending.block.header, lambda: text(pending.block.encode()))
+                lambda pending: here_or_off_loop(pending.block.header, lambda: text(pending.block.encode()))
             )
         header = self._header(reference)
 
@@ -67,13 +66,13 @@ class RawMethods:
                 raise not_found(reference)
             return text(block.encode())
 
-        return _here_or_off_loop(header, render)
+        return here_or_off_loop(header, render)
 
     def receipts(self, reference: BlockReference) -> object:
         """debug_getRawReceipts: with their type, as they stand in the trie of receipts."""
         if reference is BlockTag.PENDING:
             return self._view.with_pending(
-                lambda pending: _here_or_off_loop(
+                lambda pending: here_or_off_loop(
                     pending.block.header, lambda: [text(receipt.encode()) for receipt in pending.receipts]
                 )
             )
@@ -85,7 +84,7 @@ class RawMethods:
                 raise not_found(reference)
             return [text(receipt.encode()) for receipt in receipts]
 
-        return _here_or_off_loop(header, render)
+        return here_or_off_loop(header, render)
 
     def transaction(self, transaction_hash: Hash32) -> object:
         """debug_getRawTransaction and eth_getRawTransactionByHash, also from the pool; `0x` when it is unknown."""
@@ -109,7 +108,7 @@ class RawMethods:
             block = self._chain.block(header.number)
             return _raw_transaction(block.transactions if block is not None else (), index)
 
-        return _here_or_off_loop(header, render)
+        return here_or_off_loop(header, render)
 
     def _header(self, reference: BlockReference) -> Header:
         header = self._view.header(reference)
@@ -120,7 +119,3 @@ class RawMethods:
 
 def _raw_transaction(transactions: Sequence[Transaction], index: int) -> str:
     return text(transactions[index].raw) if index < len(transactions) else "0x"
-
-
-def _here_or_off_loop(header: Header, render: Callable[[], object]) -> object:
-    return OffLoop(lambda _deadline: render()) if is_large(header) else render()

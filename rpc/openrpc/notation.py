@@ -145,7 +145,7 @@ class _Reader:
             self._next += 1
             return {"type": "string", "enum": [self._tokens[self._next - 1][1]]}
         name = self.name()
-        return BUILT_IN.get(name) or ({} if name == "Any" else {"$ref": f"#/components/schemas/{name}"})
+        return BUILT_IN.get(name, {"$ref": f"#/components/schemas/{name}"})
 
     def _object(self) -> Schema:
         properties: dict[str, Schema] = {}

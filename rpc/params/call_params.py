@@ -63,6 +63,12 @@ def _call_of(fields: Mapping[str, object]) -> CallObject:
     return CallObject(CallRequest(**read, input=chosen if chosen is not None else b""), chain_id)
 
 
+def check_chain(claimed: int | None, chain_id: int) -> None:
+    """Raises RpcError when a call names another chain than this one."""
+    if claimed is not None and claimed != chain_id:
+        raise RpcFault.CALL_FOR_OTHER_CHAIN.error(have=claimed, want=chain_id)
+
+
 def _blob_hashes(value: object) -> tuple[Hash32, ...]:
     return elements(value, hash32, "[]common.Hash")
 
@@ -74,18 +80,18 @@ def _access_list(value: object) -> AccessList:
 def _access_tuple(value: object) -> tuple[Address, tuple[int, ...]]:
     fields = members(value, "types.AccessTuple")
     slots = elements(fields.get("storageKeys", []), hash32, "[]common.Hash")
-    return address(_needed(fields, "address")), tuple(int.from_bytes(slot, "big") for slot in slots)
+    return address(needed(fields, "address")), tuple(int.from_bytes(slot, "big") for slot in slots)
 
 
 def _authorization(value: object) -> Authorization:
     fields = members(value, "types.SetCodeAuthorization")
     return Authorization(
-        chain_id=quantity(_needed(fields, "chainId")),
-        address=address(_needed(fields, "address")),
-        nonce=uint64(_needed(fields, "nonce")),
-        y_parity=quantity(_needed(fields, "yParity"), 256),
-        r=quantity(_needed(fields, "r")),
-        s=quantity(_needed(fields, "s")),
+        chain_id=quantity(needed(fields, "chainId")),
+        address=address(needed(fields, "address")),
+        nonce=uint64(needed(fields, "nonce")),
+        y_parity=quantity(needed(fields, "yParity"), 256),
+        r=quantity(needed(fields, "r")),
+        s=quantity(needed(fields, "s")),
     )
 
 
@@ -93,7 +99,8 @@ def _authorizations(value: object) -> tuple[Authorization, ...]:
     return elements(value, _authorization, "[]types.SetCodeAuthorization")
 
 
-def _needed(fields: Mapping[str, object], name: str) -> object:
+def needed(fields: Mapping[str, object], name: str) -> object:
+    """The member of that name. Raises MalformedArgument when it is missing."""
     if name not in fields:
         raise MalformedArgument(f"missing required field '{name}'")
     return fields[name]
@@ -159,10 +166,10 @@ def block_overrides(value: object) -> BlockOverride:
     for unsupported in ("beaconRoot", "withdrawals"):
         if unsupported in fields:
             raise RpcFault.BLOCK_OVERRIDE_UNSUPPORTED.error(field=unsupported)
-    return {name: decode(fields[wire]) for wire, (name, decode) in _BLOCK_FIELDS.items() if wire in fields}
+    return {name: decode(fields[wire]) for wire, (name, decode) in BLOCK_FIELDS.items() if wire in fields}
 
 
-_BLOCK_FIELDS: Final[Mapping[str, tuple[str, Codec]]] = {
+BLOCK_FIELDS: Final[Mapping[str, tuple[str, Codec]]] = {
     "number": ("number", quantity),
     "time": ("timestamp", uint64),
     "gasLimit": ("gas_limit", uint64),

@@ -49,6 +49,11 @@ class Method:
     submits: bool = False
 
 
+def constant(name: str, value: object) -> Method:
+    """A method without parameters whose answer never changes: it is encoded once."""
+    return Method(name, lambda: value, constant=msgspec.Raw(msgspec.json.encode(value)))
+
+
 def bind(parameters: tuple[Parameter, ...], values: list[object]) -> list[object]:
     """The handler's arguments for the JSON values of `params`.
 

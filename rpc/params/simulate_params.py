@@ -10,17 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from rpc.errors import RpcFault
-from rpc.params.call_params import call_object, state_overrides
+from rpc.params.call_params import (
+    BLOCK_FIELDS,
+    Codec,
+    call_object,
+    check_chain,
+    needed,
+    state_overrides,
+)
 from rpc.params.method import MalformedArgument, Parameter
-from rpc.params.values import address, boolean, elements, hash32, members, quantity, uint64
+from rpc.params.values import address, boolean, elements, hash32, members, uint64
 from vm.block_simulation import BlockOverrides, SimulatedBlockRequest, Withdrawal
 from vm.simulated_chain import check_size
 from vm.simulation import CallRequest
-
-Codec = Callable[[object], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +73,7 @@ def _block(fields: Mapping[str, object], chain_id: int, check: Callable[[], None
 
 def _call(value: object, chain_id: int) -> CallRequest:
     call = call_object(value)
-    if call.chain_id is not None and call.chain_id != chain_id:
-        raise RpcFault.CALL_FOR_OTHER_CHAIN.error(have=call.chain_id, want=chain_id)
+    check_chain(call.chain_id, chain_id)
     return call.request
 
 
@@ -86,10 +90,8 @@ def _withdrawals(value: object) -> tuple[Withdrawal, ...]:
 
 def _withdrawal(value: object) -> Withdrawal:
     fields = members(value, "types.Withdrawal")
-    for wire in _WITHDRAWAL_FIELDS:
-        if wire not in fields:
-            raise MalformedArgument(f"missing required field '{wire}'")
-    return Withdrawal(**{name: decode(fields[wire]) for wire, (name, decode) in _WITHDRAWAL_FIELDS.items()})
+    present = {wire: needed(fields, wire) for wire in _WITHDRAWAL_FIELDS}
+    return Withdrawal(**{name: decode(present[wire]) for wire, (name, decode) in _WITHDRAWAL_FIELDS.items()})
 
 
 _WITHDRAWAL_FIELDS: Final[Mapping[str, tuple[str, Codec]]] = {
@@ -100,13 +102,7 @@ _WITHDRAWAL_FIELDS: Final[Mapping[str, tuple[str, Codec]]] = {
 }
 
 _BLOCK_FIELDS: Final[Mapping[str, tuple[str, Codec]]] = {
-    "number": ("number", quantity),
-    "time": ("timestamp", uint64),
-    "gasLimit": ("gas_limit", uint64),
-    "feeRecipient": ("beneficiary", address),
-    "prevRandao": ("prev_randao", hash32),
-    "baseFeePerGas": ("base_fee_per_gas", quantity),
-    "blobBaseFee": ("blob_base_fee", quantity),
+    **BLOCK_FIELDS,
     "beaconRoot": ("parent_beacon_block_root", hash32),
     "withdrawals": ("withdrawals", _withdrawals),
 }

@@ -12,7 +12,7 @@ from typing import Final
 
 from chain.header import Header
 from rpc.backend import ChainBackend, PendingBlock
-from rpc.dispatch.deferred import OnLoop
+from rpc.dispatch.deferred import OffLoop, OnLoop
 from rpc.errors import RpcFault
 from rpc.params.values import BlockReference, BlockTag
 from state.reader import StateReader
@@ -147,3 +147,8 @@ def _a_second_later(environment: BlockEnvironment) -> BlockEnvironment:
 def is_large(header: Header) -> bool:
     """The block is too large to be rendered on the event loop."""
     return header.gas_used > LARGE_BLOCK_GAS
+
+
+def here_or_off_loop(header: Header, render: Callable[[], object]) -> object:
+    """What `render` makes of that block: now, or in a worker thread when the block is large."""
+    return OffLoop(lambda _deadline: render()) if is_large(header) else render()

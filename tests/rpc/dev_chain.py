@@ -32,6 +32,7 @@ from genesis.presets import DEV_CHAIN_ID, dev_accounts, dev_genesis
 from node.finality import certificate_json
 from rpc.backend import EventListener, ForkConfiguration, Health, Json, PendingBlock, SyncStatus
 from state.chain_store import ChainStore, Head, TransactionLocation
+from state.changed_reader import ChangedReader
 from state.kv import MemoryStore
 from state.log_terms import LocatedLog, LogTerms, blocks_by_bloom, select_logs
 from state.proofs import AccountProof, Checkpoint
@@ -42,7 +43,6 @@ from vm.block_simulation import SimulationBase
 from vm.environment import BlockEnvironment
 from vm.errors import NonceTooLow, TransactionRejected
 from vm.forks import Fork
-from vm.tracing.block import ChangedReader
 
 CHAIN_ID = DEV_CHAIN_ID
 ACCOUNTS = dev_accounts()

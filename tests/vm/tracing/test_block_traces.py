@@ -9,6 +9,7 @@ import pytest
 
 from chain.receipt import Log
 from chain.transaction import RecoveredTransaction
+from state.changed_reader import ChangedReader
 from state.reader import DictReader
 from state.world import WorldState
 from tests.vm.worlds import (
@@ -27,7 +28,7 @@ from tests.vm.worlds import (
 from vm.block import BEACON_ROOTS_ADDRESS, execute_block
 from vm.call import create_address
 from vm.errors import NonceTooHigh
-from vm.tracing.block import ChangedReader, trace_block
+from vm.tracing.block import trace_block
 from vm.tracing.run import make_tracer
 
 COUNTER, ROOTS_SLOT = address(0xC0DE), 1
