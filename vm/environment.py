@@ -1,8 +1,9 @@
 """What execution may know about its block and its transaction.
 
-Owns: the two immutable values that every engine reads.
+Owns: the immutable values that every engine and every block hook reads.
 Never does: look anything up; the one open question (hashes of earlier blocks) is a function handed in.
-Specification: yellow paper section 9.3 (I_H, I_o, I_p), EIP-1559, EIP-4399, EIP-4788, EIP-4844.
+Specification: yellow paper section 9.3 (I_H, I_o, I_p), EIP-1559, EIP-4399, EIP-4788, EIP-4844. What consensus tells a
+block follows ABCI's CommitInfo and Misbehavior (CometBFT spec/abci).
 """
 
 from __future__ import annotations
@@ -20,6 +21,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitVote:
+    """One validator of the parent's height: its consensus address, power, and whether it signed the parent's commit."""
+
+    validator: Address
+    power: int
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Misbehaviour:
+    """Proof of double signing in this block: by which consensus address, at which height, with which power there."""
+
+    validator: Address
+    height: int
+    power: int
+
+
+@dataclass(frozen=True, slots=True)
 class BlockEnvironment:
     """The header fields that execution reads. Gas in gas units, fees in wei per gas, timestamp in seconds.
 
@@ -29,6 +48,8 @@ class BlockEnvironment:
     bytecode, None for the usual one; all give equal results.
     `precompiles` and `blob_base_fee` (wei) are what a simulation pretends instead of what the rule set and the excess
     give; None in every real block.
+    `votes` and `misbehaviour` are for block hooks: the parent's commit, and evidence in this block.
+    `fee_recipient` gets the part of the fees that is not burnt; None for the beneficiary, as on Ethereum.
     """
 
     chain_id: int
@@ -47,6 +68,9 @@ class BlockEnvironment:
     evm: Engine | None = field(default=None, compare=False)
     precompiles: Mapping[Address, Precompile] | None = field(default=None, compare=False)
     blob_base_fee: int | None = None
+    votes: tuple[CommitVote, ...] = ()
+    misbehaviour: tuple[Misbehaviour, ...] = ()
+    fee_recipient: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,13 +265,15 @@ def _apply_authorizations(
 
 
 def _pay_tip(context: ExecutionContext, gas_used: int, price: int) -> None:
-    """The base fee is burnt, the rest goes to the beneficiary (EIP-1559); a tip of nothing still touches."""
-    beneficiary = context.block.beneficiary
-    tip = price - context.block.base_fee_per_gas
+    """The base fee is burnt, the rest goes to the beneficiary (EIP-1559) or whom the chain names in its place; a tip of
+    nothing still touches."""
+    block = context.block
+    recipient = block.beneficiary if block.fee_recipient is None else block.fee_recipient
+    tip = price - block.base_fee_per_gas
     if tip > 0:
-        context.world.add_balance(beneficiary, gas_used * tip)
+        context.world.add_balance(recipient, gas_used * tip)
     else:
-        touch(context, beneficiary)
+        touch(context, recipient)
 
 
 def _check_nonce(world: WorldState, transaction: Transaction, sender: Address) -> None:

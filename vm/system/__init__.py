@@ -1,0 +1,1 @@
+"""The chain's own contracts, written in Python: the framework they are written in, and the contracts."""
