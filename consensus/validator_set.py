@@ -17,6 +17,7 @@ from typing import Final
 from chain.keccak import keccak256
 from chain.secp256k1 import address_of_public_key
 from chain.types import Address, Hash32
+from chain.validator_update import ValidatorUpdate
 from consensus.errors import InvalidValidatorSet
 
 MAX_VALIDATORS: Final = 200
@@ -40,14 +41,6 @@ class Validator:
 def validator_of(public_key33: bytes, power: int) -> Validator:
     """The validator of a consensus key; its address is that of the key."""
     return Validator(address_of_public_key(public_key33), public_key33, power)
-
-
-@dataclass(frozen=True, slots=True)
-class ValidatorUpdate:
-    """A change for one key: a new power, or 0 to remove the validator."""
-
-    public_key33: bytes
-    power: int
 
 
 @dataclass(frozen=True)
@@ -127,7 +120,7 @@ def apply_updates(validators: ValidatorSet, updates: Iterable[ValidatorUpdate]) 
     for update in updates:
         if update.power < 0:
             raise InvalidValidatorSet(f"voting power {update.power} is negative")
-        changed = validator_of(update.public_key33, update.power)
+        changed = validator_of(update.public_key, update.power)
         if changed.address in changes:
             raise InvalidValidatorSet("two updates for the same validator")
         if update.power == 0 and changed.address not in validators:

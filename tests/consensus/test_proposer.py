@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from chain.keccak import keccak256
 from chain.types import Address
+from chain.validator_update import ValidatorUpdate
 from consensus.proposer import ProposerSchedule, next_height, proposer_at
 from consensus.validator_set import (
     Validator,
     ValidatorSet,
-    ValidatorUpdate,
     apply_updates,
     new_validator_set,
     with_priorities,

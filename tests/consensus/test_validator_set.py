@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chain.validator_update import ValidatorUpdate
 from consensus.errors import InvalidValidatorSet
 from consensus.validator_set import (
     MAX_TOTAL_POWER,
     MAX_VALIDATORS,
     Validator,
     ValidatorSet,
-    ValidatorUpdate,
     apply_updates,
     new_validator_set,
     normalised_priorities,

@@ -15,12 +15,12 @@ from typing import Final
 from chain.errors import InvariantViolation
 from chain.secp256k1 import PrivateKey
 from chain.types import Hash32
+from chain.validator_update import ValidatorUpdate
 from consensus.application import BuiltBlock, ChainPosition, Validation
 from consensus.proposer import next_height
 from consensus.types import Commit
 from consensus.validator_set import (
     ValidatorSet,
-    ValidatorUpdate,
     apply_updates,
     new_validator_set,
     validator_of,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from chain.validator_update import ValidatorUpdate
 from consensus.params import ConsensusParams
-from consensus.validator_set import ValidatorUpdate
 from tests.sim.chain import HashChain, Updates, genesis_set, key_of, no_updates
 from tests.sim.checker import Violation
 from tests.sim.world import Counters, Links, World
