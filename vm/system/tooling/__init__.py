@@ -1,0 +1,1 @@
+"""Tools for who writes system contracts: the determinism lint, and what is published from the classes."""
