@@ -1,0 +1,1 @@
+"""Solidity's contract ABI for contracts written in Python: types from annotations, signatures, codecs, descriptions."""
