@@ -150,12 +150,23 @@ def check(tree: ast.Module, path: str, profile: Profile, declared: Declarations)
     if profile is Profile.NONE:
         return []
     checks = CONTRACT_CHECKS if profile is Profile.CONTRACT else FRAMEWORK_CHECKS
-    for node in ast.walk(tree):
+    for node in _walk(tree):
         for one in checks.get(type(node), ()):
             one(node, place)
     if profile is Profile.CONTRACT:
         _check_shared_values(tree, place)
     return place.findings
+
+
+def _walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but what runs while a class is made, before there is any state."""
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        yield node
+        for child in ast.iter_child_nodes(node):
+            if not (isinstance(child, ast.FunctionDef) and child.name == "__init_subclass__"):
+                stack.append(child)
 
 
 # --- numbers ------------------------------------------------------------------------------------------------------

@@ -152,6 +152,14 @@ def test_what_a_module_keeps_must_be_read_only(source: str, expected: list[str])
     assert rules(source) == expected
 
 
+def test_what_runs_while_a_class_is_made_may_shape_the_class() -> None:
+    source = (
+        "class A(Contract):\n    def __init_subclass__(cls, **options):\n        cls.ids = dict(options)\n"
+    )
+    assert rules(source) == []
+    assert rules(source.replace("__init_subclass__", "other")) == ["ORDER", "STATE"]
+
+
 def test_the_framework_may_use_sets_but_no_floats_and_no_clock() -> None:
     source = "import time\nNAMES = {1}\nSEEN = {}\nX = 1 / 2\nY = hash(3)\n"
     assert rules(source, Profile.FRAMEWORK) == ["IMPORT", "FLOAT", "CALL"]
