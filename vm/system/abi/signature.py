@@ -149,14 +149,16 @@ def parameters_of(
 
 
 def fields_of(declaring: type, *, scope: Mapping[str, object] | None = None) -> tuple[Parameter, ...]:
-    """The annotated fields of a class in order, those of its bases first. A ClassVar is no field.
+    """The fields that a class annotates itself, in order. A ClassVar is no field.
 
     Raises:
         InvalidDeclaration: a field without an ABI type.
     """
     fields = []
-    for name, hint in _hints(declaring, scope).items():
-        if hint is ClassVar or get_origin(hint) is ClassVar or name.startswith("__"):
+    hints = _hints(declaring, scope)
+    for name in vars(declaring).get("__annotations__", {}):
+        hint = hints[name]
+        if hint is ClassVar or get_origin(hint) is ClassVar:
             continue
         fields.append(_parameter(f"{declaring.__qualname__}.{name}", name, hint))
     return tuple(fields)
@@ -175,8 +177,10 @@ def error_signature(declaring: type, *, scope: Mapping[str, object] | None = Non
 def _with_canonical(signature: _S) -> bytes:
     """Sets the canonical text and returns its hash."""
     text = f"{signature.name}({','.join(parameter.type.canonical for parameter in signature.inputs)})"
+    if not text.isascii():
+        raise InvalidDeclaration(f"{text}: names of the ABI are ASCII")
     object.__setattr__(signature, "canonical", text)
-    return keccak256(text.encode("ascii"))
+    return keccak256(text.encode())
 
 
 def _hints(declaring: type | Callable[..., Any], scope: Mapping[str, object] | None) -> dict[str, object]:

@@ -27,9 +27,10 @@ class Token:
         to: Indexed[address]
         value: u256
 
-    class InsufficientBalance:
+    class ERC20InsufficientBalance:
         registered: ClassVar[bool] = True
         sender: address
+        balance: u256
         needed: u256
 
     class Plan:
@@ -71,8 +72,15 @@ class Approval:
     amount: Indexed[u256]
 
 
-class WithTooMany(Approval):
+class WithTooMany:
+    owner: Indexed[address]
+    spender: Indexed[address]
+    amount: Indexed[u256]
     more: Indexed[u256]
+
+
+class Extended(Approval):
+    more: u256
 
 
 def test_a_function_has_the_selector_of_its_annotations() -> None:
@@ -90,9 +98,9 @@ def test_an_event_has_the_topic_of_its_annotations_and_an_error_its_selector() -
     assert [each.name for each in transfer.indexed] == ["from", "to"]
     assert [each.name for each in transfer.unindexed] == ["value"]
     assert transfer.inputs[0].python_name == "from_"
-    error = error_signature(Token.InsufficientBalance)
-    assert error.canonical == "InsufficientBalance(address,uint256)"
-    assert error.selector.hex() == "cf479181"
+    error = error_signature(Token.ERC20InsufficientBalance)
+    assert error.canonical == "ERC20InsufficientBalance(address,uint256,uint256)"
+    assert error.selector.hex() == "e450d38c"
 
 
 def test_a_trailing_underscore_is_no_part_of_an_abi_name() -> None:
@@ -122,8 +130,12 @@ def test_classes_inside_the_contract_are_found_by_its_scope() -> None:
         parameters_of(Token.constructor)
 
 
-def test_fields_of_bases_come_first() -> None:
-    assert [field.name for field in fields_of(WithTooMany)] == ["owner", "spender", "amount", "more"]
+def test_fields_are_those_of_the_class_itself() -> None:
+    assert [field.name for field in fields_of(Approval)] == ["owner", "spender", "amount"]
+    assert [field.name for field in fields_of(Extended)] == ["more"]
+
+
+def test_an_event_with_more_topics_than_a_log_can_have_is_refused() -> None:
     with pytest.raises(InvalidDeclaration, match="indexed"):
         event_signature(WithTooMany)
 
