@@ -22,6 +22,9 @@ from vm.system.storage.struct import member_element
 _LAYOUT: Final = "__storage_layout__"
 _MARKS: Final = (Slot.__name__, Map.__name__, Array.__name__)
 
+# What every instance of a contract has: assigning them at the start of a call must not write to the storage.
+_OF_INSTANCES: Final = ("frame", "address", "sender", "value")
+
 
 def bind_storage(contract_class: type) -> None:
     """Installs the accessors of all fields, those of base classes too, which may lie elsewhere than in the base.
@@ -57,6 +60,9 @@ def _fields_of(contract_class: type) -> list[tuple[str, StorageType]]:
             if name in fields:
                 raise InvalidDeclaration(f"{declaring.__name__}.{name} is a field of a base class already")
             fields[name] = storage_type
+    for name in _OF_INSTANCES:
+        if name in fields:
+            raise InvalidDeclaration(f"{contract_class.__name__}.{name}: every contract has another {name}")
     for declaring in contract_class.__mro__:
         bound = vars(declaring).get(_LAYOUT)
         accessors = {variable.name for variable in bound.variables} if isinstance(bound, Layout) else set()
