@@ -1,6 +1,6 @@
 // What the suites of token standards share: requests, exact checks of what they return, revert with and log, and a record of all answers.
 // A suite runs on tokens of different makers; their records must be the same word for word, apart from addresses and gas.
-import { AbiCoder, Contract, ContractFactory, Interface, NonceManager, hexlify, toBeHex } from 'ethers';
+import { AbiCoder, Contract, ContractFactory, Interface, NonceManager, toBeHex } from 'ethers';
 import { actors, deployer, mined, provider, wallet } from '../protocol.mjs';
 
 export const MOST = 2n ** 256n - 1n;
@@ -56,7 +56,8 @@ export class Suite {
     this.target = target;
     this.record = []; // [step, what happened]: the same for every maker of tokens
     this.gas = []; // [step, gas used]: reported only
-    this.names = new Map([[bare(wallet.address), 'deployer']]);
+    this.creator = target.creator ?? wallet.address; // msg.sender of a token's constructor
+    this.names = new Map([[bare(this.creator), 'creator']]);
   }
 
   /** `value` (an address, or 32 bytes that differ from run to run) is told as `label` in the record. */
@@ -186,6 +187,3 @@ export class Suite {
     this.note(step, 'as wanted');
   }
 }
-
-/** The text of 32 bytes with `byte` in the place `index`. */
-export const textBytes = (text) => hexlify(Buffer.from(text));
