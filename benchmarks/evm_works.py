@@ -21,7 +21,8 @@ from chain.types import ZERO_HASH, Address, Hash32
 from state.account import Account
 from state.reader import DictReader
 from state.world import WorldState
-from vm.call import create_address, execute_message, new_context
+from vm.call import execute_message, new_context
+from vm.creation_address import create_address
 from vm.engines import Engine
 from vm.environment import BlockEnvironment, TransactionContext
 from vm.forks import Fork

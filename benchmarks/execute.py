@@ -32,7 +32,7 @@ from state.chain_store import ChainStore
 from state.changes import StateChanges
 from state.world import WorldState
 from vm.block import BlockBuilder, execute_block
-from vm.call import create_address
+from vm.creation_address import create_address
 from vm.engines import Engine
 from vm.environment import BlockEnvironment
 from vm.forks import Fork

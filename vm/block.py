@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from chain.errors import InvariantViolation
 from chain.header import MAX_HEADER_BYTES
-from chain.keccak import EMPTY_REQUESTS_HASH
 from chain.ordered_trie import ordered_root
-from chain.receipt import Receipt, logs_bloom, merge_blooms
+from chain.receipt import Log, Receipt, logs_bloom, merge_blooms
 from chain.transaction import RecoveredTransaction
 from chain.types import Address, Hash32
+from chain.validator_update import ValidatorUpdate
 from state.changes import StateChanges
 from state.reader import StateReader
 from state.world import WorldState
@@ -27,10 +27,12 @@ from vm.environment import BlockEnvironment, TransactionContext
 from vm.errors import BlockBytesExhausted, InvalidBlock, TransactionRejected
 from vm.forks import Fork
 from vm.message import CallKind, Message
+from vm.requests import requests_hash
 from vm.rules import rules_of
+from vm.system.runtime.hooks import SYSTEM_SENDER as SYSTEM_ADDRESS
+from vm.system.runtime.hooks import HookResult, run_begin_block, run_end_block
 from vm.transaction import TransactionResult, apply_transaction
 
-SYSTEM_ADDRESS = Address(bytes.fromhex("fffffffffffffffffffffffffffffffffffffffe"))
 SYSTEM_CALL_GAS = 30_000_000
 BEACON_ROOTS_ADDRESS = Address(bytes.fromhex("000f3df6d732807ef1319fb7b8bb8522d0beac02"))  # EIP-4788
 HISTORY_STORAGE_ADDRESS = Address(bytes.fromhex("0000f90827f1c53a10cb7a02335b175320002935"))  # EIP-2935
@@ -44,7 +46,10 @@ AROUND_TRANSACTIONS_BYTES = MAX_HEADER_BYTES + 2 * 9 + 2
 @dataclass(frozen=True, slots=True)
 class BlockResult:
     """What execution says about a block; everything of the header that depends on it except the state root,
-    which the state store computes from `changes`. `requests_hash` is None before Prague."""
+    which the state store computes from `changes`. `requests_hash` is None before Prague.
+
+    validator_updates, events: what block hooks ask of consensus, and what they logged; no receipt has these logs.
+    """
 
     receipts: tuple[Receipt, ...]
     gas_used: int
@@ -53,6 +58,8 @@ class BlockResult:
     transactions_root: Hash32
     requests_hash: Hash32 | None
     changes: StateChanges
+    validator_updates: tuple[ValidatorUpdate, ...] = ()
+    events: tuple[Log, ...] = ()
 
 
 def system_call(
@@ -80,12 +87,14 @@ def system_call(
 
 def begin_block(
     world: WorldState, env: BlockEnvironment, checkpoint: Callable[[], None] | None = None
-) -> None:
+) -> HookResult:
     """Runs the hooks before the first transaction: EIP-4788 stores the parent beacon block root, which on this
-    chain is the consensus root; EIP-2935 stores the parent hash. checkpoint: see `system_call`."""
+    chain is the consensus root; EIP-2935 stores the parent hash; then those of the chain's own contracts.
+    checkpoint: see `system_call`."""
     system_call(world, env, BEACON_ROOTS_ADDRESS, env.parent_beacon_block_root, checkpoint)
     if rules_of(env.fork).stores_parent_hash:
         system_call(world, env, HISTORY_STORAGE_ADDRESS, env.parent_hash, checkpoint)
+    return run_begin_block(world, env)
 
 
 class BlockBuilder:
@@ -117,7 +126,7 @@ class BlockBuilder:
         self._receipts: list[Receipt] = []
         self._included: list[RecoveredTransaction] = []
         self._finished = False
-        begin_block(self._world, env)
+        self._begun = begin_block(self._world, env)
 
     @property
     def gas_left(self) -> int:
@@ -167,8 +176,13 @@ class BlockBuilder:
             raise
 
     def finish(self) -> BlockResult:
-        """The block's result; nothing can be added afterwards."""
+        """Runs the hooks after the last transaction. The block's result; nothing can be added afterwards."""
+        if self._finished:
+            raise InvariantViolation("the block is finished")
         self._finished = True
+        ended = run_end_block(self._world, self._env)
+        updates = self._begun.validator_updates + ended.validator_updates
+        events = self._begun.logs + ended.logs
         receipts = tuple(self._receipts)
         return BlockResult(
             receipts=receipts,
@@ -176,8 +190,10 @@ class BlockBuilder:
             logs_bloom=merge_blooms([receipt.logs_bloom for receipt in receipts]),
             receipts_root=ordered_root([receipt.encode() for receipt in receipts]),
             transactions_root=ordered_root([added.transaction.raw for added in self._included]),
-            requests_hash=EMPTY_REQUESTS_HASH if self._env.fork >= Fork.PRAGUE else None,
+            requests_hash=requests_hash(updates, events) if self._env.fork >= Fork.PRAGUE else None,
             changes=self._world.changes(),
+            validator_updates=updates,
+            events=events,
         )
 
 

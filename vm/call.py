@@ -12,16 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chain.errors import InvariantViolation
-from chain.keccak import keccak256
-from chain.rlp import encode, uint
 from chain.types import Address
 from state.world import WorldState
 from vm.call_stack import ensure_call_stack
 from vm.context import CreateRequest, ExecutionContext
+from vm.creation_address import create2_address, create_address
 from vm.engines import DEFAULT_EVM, RESERVED_FIRST_BYTE, engine_for
 from vm.environment import BlockEnvironment, TransactionContext
 from vm.gas import CALL_DEPTH_LIMIT, CODE_DEPOSIT_BYTE, NONCE_LIMIT
-from vm.message import CallKind, Message, Outcome, Status
+from vm.message import CallKind, Message, Outcome, Status, SystemCreation
 from vm.precompiles import HEAD_BYTES, Precompile, PrecompileFailure
 from vm.rules import rules_of
 from vm.tracer import Tracer
@@ -128,10 +127,10 @@ def execute_create(context: ExecutionContext, request: CreateRequest) -> Outcome
         address = create_address(caller, nonce)
     else:
         kind = CallKind.CREATE2
-        address = create2_address(caller, request.salt, request.init_code)
-    message = Message(
-        kind, caller, address, address, request.value, request.init_code, request.gas, request.depth
-    )
+        address = create2_address(caller, request.salt, request.system_code or request.init_code)
+    fields = (kind, caller, address, address, request.value, request.init_code, request.gas, request.depth)
+    system_code = request.system_code
+    message = Message(*fields) if system_code is None else SystemCreation(*fields, system_code=system_code)
     if obstacle is not None and tracer is not None:
         tracer.enter(message)
         outcome = Outcome(Status.FAILURE, request.gas, error=obstacle)
@@ -148,16 +147,6 @@ def _obstacle(world: WorldState, request: CreateRequest, nonce: int) -> str | No
     if world.get_balance(request.caller) < request.value:
         return INSUFFICIENT_BALANCE
     return NONCE_OVERFLOW if nonce >= NONCE_LIMIT else None
-
-
-def create_address(sender: Address, nonce: int) -> Address:
-    """Yellow paper (86): where an account with this nonce creates its next contract."""
-    return Address(keccak256(encode([sender, uint(nonce)]))[12:])
-
-
-def create2_address(sender: Address, salt: int, init_code: bytes) -> Address:
-    """EIP-1014."""
-    return Address(keccak256(b"\xff" + sender + salt.to_bytes(32, "big") + keccak256(init_code))[12:])
 
 
 def _transfer_or_touch(context: ExecutionContext, message: Message) -> None:
@@ -206,15 +195,27 @@ def _run_creation(context: ExecutionContext, message: Message) -> Outcome:
     world.set_nonce(address, context.rules.contract_nonce)
     if message.value:
         world.move_balance(message.caller, address, message.value)
-    if message.input:
+    if isinstance(message, SystemCreation):
+        outcome = _construct(context, message)
+    elif message.input:
         outcome = context.evm.run(context, message, message.input[:])
     else:
         outcome = Outcome(Status.SUCCESS, message.gas)
-    if outcome.status is Status.SUCCESS:
+    if outcome.status is Status.SUCCESS and not isinstance(message, SystemCreation):
         outcome = _deposit_code(context, address, outcome)
     if outcome.status is not Status.SUCCESS:
         world.revert(snapshot)
     return outcome
+
+
+def _construct(context: ExecutionContext, message: SystemCreation) -> Outcome:
+    """Gives the new account its code, which its creator has paid for, and runs the constructor of that class."""
+    code = message.system_code
+    context.world.set_code(message.target, code)
+    outcome = engine_for(context, code).run(context, message, code)
+    if outcome.status is not Status.SUCCESS:
+        return outcome
+    return Outcome(Status.SUCCESS, outcome.gas_left, code, created=message.target)
 
 
 def _deposit_code(context: ExecutionContext, address: Address, outcome: Outcome) -> Outcome:

@@ -37,7 +37,11 @@ def delegation_target(code: bytes) -> Address | None:
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """What a CREATE (salt None) or CREATE2 instruction asks for. value in wei; depth of the new frame."""
+    """What a CREATE (salt None) or CREATE2 instruction asks for. value in wei; depth of the new frame.
+
+    system_code: the code of the new account, if a system contract creates another one; `init_code` is then what the
+    constructor gets.
+    """
 
     caller: Address
     value: int
@@ -45,6 +49,7 @@ class CreateRequest:
     gas: int
     depth: int
     salt: int | None = None
+    system_code: bytes | None = None
 
 
 @dataclass(slots=True)

@@ -15,6 +15,8 @@ from vm.evm.compiler.service import BackgroundCompiler, EagerCode
 from vm.evm.engine import NativeEngine
 from vm.message import Message, Outcome, Status
 from vm.reference.pyevm import PyEvmEngine
+from vm.system.contract import MARKER
+from vm.system.runtime.engine import SystemEngine
 
 if TYPE_CHECKING:
     from vm.context import ExecutionContext
@@ -44,7 +46,7 @@ class _NoEngine:
 _NO_ENGINE: Engine = _NoEngine()
 
 # First three bytes of the code -> engine. Everything that does not start with 0xef is Ethereum bytecode.
-RESERVED_ENGINES: Mapping[bytes, Engine] = {}
+RESERVED_ENGINES: Mapping[bytes, Engine] = {MARKER: SystemEngine()}
 
 
 PY_EVM: Engine = PyEvmEngine()

@@ -18,6 +18,7 @@ from vm.forks import Fork
 if TYPE_CHECKING:
     from vm.engines import Engine
     from vm.precompiles import Precompile
+    from vm.system.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class BlockEnvironment:
     `precompiles` and `blob_base_fee` (wei) are what a simulation pretends instead of what the rule set and the excess
     give; None in every real block.
     `votes` and `misbehaviour` are for block hooks: the parent's commit, and evidence in this block.
+    `system_contracts` are the classes of system contracts, None for those of this program.
     `fee_recipient` gets the part of the fees that is not burnt; None for the beneficiary, as on Ethereum.
     """
 
@@ -71,6 +73,7 @@ class BlockEnvironment:
     votes: tuple[CommitVote, ...] = ()
     misbehaviour: tuple[Misbehaviour, ...] = ()
     fee_recipient: Address | None = None
+    system_contracts: Registry | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,13 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class SystemCreation(Message):
+    """A creation by a system contract: the account has `system_code` before its constructor runs on `input`."""
+
+    system_code: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a message left behind.
 

@@ -18,8 +18,9 @@ from chain.transaction import Authorization, RecoveredTransaction, Transaction, 
 from chain.types import ZERO_ADDRESS, Address, Hash32
 from state.world import WorldState
 from vm import gas as prices
-from vm.call import create_address, new_context, touch
+from vm.call import new_context, touch
 from vm.context import DELEGATION_PREFIX, ExecutionContext, delegation_target
+from vm.creation_address import create_address
 from vm.environment import BlockEnvironment, TransactionContext
 from vm.errors import (
     BlockGasExhausted,

@@ -14,7 +14,7 @@ from node.rpc_client import RpcClient
 from tests.cluster.load import wait_for_receipts
 from tests.vm.test_token import SUPPLY, calldata, deployment
 from tests.vm.worlds import assemble, init_code, returning
-from vm.call import create2_address, create_address
+from vm.creation_address import create2_address, create_address
 
 CHAIN_ID = 1337
 RECEIVER = Address(b"\x55" * 20)

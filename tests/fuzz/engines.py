@@ -21,8 +21,9 @@ from eth.vm.message import Message as PyEvmMessage
 from chain.types import Address
 from tests.fuzz.cases import BLOB_HASHES, MESSAGE_TARGET, WATCHED, Case
 from tests.vm.worlds import ALICE, Accounts
-from vm.call import create_address, new_context
+from vm.call import new_context
 from vm.context import ExecutionContext
+from vm.creation_address import create_address
 from vm.engines import PY_EVM, Engine
 from vm.environment import BlockEnvironment, TransactionContext
 from vm.evm import engine as native

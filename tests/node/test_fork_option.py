@@ -20,7 +20,7 @@ from node.local_network import LocalNetwork, LocalNetworkError, LocalNetworkOpti
 from node.rpc_backend import NodeRpcBackend
 from tests.node.chain_fixture import ACCOUNTS, HandDrivenChain, transfer
 from tests.vm.worlds import init_code
-from vm.call import create_address
+from vm.creation_address import create_address
 from vm.forks import Fork, ForkSchedule, InvalidForkSchedule
 
 SCHEDULABLE = [Fork.CANCUN, Fork.PRAGUE, Fork.OSAKA]

@@ -18,7 +18,7 @@ from node.pending import MAX_ATTEMPTS, SHOWN_AT_LEAST_S, PendingBlocks
 from rpc.backend import PendingBlock
 from tests.node.chain_fixture import ACCOUNTS, RECEIVER, HandDrivenChain, transfer
 from vm.block import BlockBuilder
-from vm.call import create_address
+from vm.creation_address import create_address
 from vm.environment import BlockEnvironment
 
 LOOP_FOREVER = bytes.fromhex("5b600056")

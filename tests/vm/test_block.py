@@ -39,7 +39,7 @@ from vm.block import (
     begin_block,
     execute_block,
 )
-from vm.call import create_address
+from vm.creation_address import create_address
 from vm.errors import (
     BlockBytesExhausted,
     BlockFull,

@@ -20,7 +20,7 @@ from tests.vm.worlds import (
     returning,
     transaction,
 )
-from vm.call import create_address
+from vm.creation_address import create_address
 from vm.environment import BlockEnvironment
 from vm.errors import GasRequiredExceedsAllowance, TransactionGasAboveCap, TransactionTypeNotSupported
 from vm.forks import EARLIEST_FOR_A_CHAIN, Fork

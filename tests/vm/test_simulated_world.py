@@ -23,7 +23,7 @@ from tests.vm.worlds import (
 from vm.block_simulation import (
     CallOutcome,
 )
-from vm.call import create_address
+from vm.creation_address import create_address
 from vm.simulated_world import COIN_ADDRESS, TRANSFER_TOPIC
 
 

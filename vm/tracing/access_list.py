@@ -19,7 +19,7 @@ from chain.types import Address
 from state.reader import StateReader
 from state.world import WorldState
 from vm import gas as prices
-from vm.call import create_address
+from vm.creation_address import create_address
 from vm.engines import NATIVE
 from vm.environment import BlockEnvironment
 from vm.errors import InvalidCallRequest

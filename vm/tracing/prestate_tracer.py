@@ -18,8 +18,8 @@ from chain.keccak import EMPTY_KECCAK
 from chain.types import Address, Hash32
 from state.reader import DictReader
 from state.world import WorldState
-from vm.call import create_address
 from vm.context import delegation_target
+from vm.creation_address import create_address
 from vm.evm.frame import Frame
 from vm.evm.instruction import Instruction
 from vm.message import Message, Outcome

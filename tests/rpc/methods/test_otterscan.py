@@ -25,7 +25,7 @@ from tests.rpc.dev_chain import (
     signed,
 )
 from tests.rpc.wire import Wire
-from vm.call import create_address
+from vm.creation_address import create_address
 
 Serve = Callable[..., Awaitable[int]]
 

@@ -26,7 +26,8 @@ from tests.vm.worlds import (
     transaction,
     word,
 )
-from vm.call import create_address, new_context
+from vm.call import new_context
+from vm.creation_address import create_address
 from vm.environment import BlockEnvironment, TransactionContext
 from vm.message import CallKind, Message, Outcome, Status
 from vm.reference.instructions import storage_refund

@@ -21,7 +21,7 @@ from tests.vm.worlds import (
     funded,
     init_code,
 )
-from vm.call import create_address
+from vm.creation_address import create_address
 from vm.errors import InsufficientFunds, InvalidCallRequest
 from vm.forks import Fork
 from vm.overrides import AccountOverride

@@ -26,7 +26,7 @@ from tests.vm.worlds import (
     transaction,
 )
 from vm.block import BEACON_ROOTS_ADDRESS, execute_block
-from vm.call import create_address
+from vm.creation_address import create_address
 from vm.errors import NonceTooHigh
 from vm.tracing.block import trace_block
 from vm.tracing.run import make_tracer

@@ -28,7 +28,7 @@ from tests.vm.worlds import (
     returning,
     transaction,
 )
-from vm.call import create_address
+from vm.creation_address import create_address
 from vm.environment import BlockEnvironment
 from vm.simulation import CallRequest
 from vm.tracing import interface

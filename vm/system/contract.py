@@ -1,0 +1,279 @@
+"""The base class of system contracts: the language that contract authors write in.
+
+Owns: what a class declares (storage, functions, events, errors, its code), how call data reaches a function, and what a
+function may say and ask.
+Never does: price or journal anything itself (vm/system/runtime/frame.py), or decide when it runs (vm/call.py, and
+vm/system/runtime/hooks.py for blocks).
+Specification: docs/system-contracts.md; Solidity's contract ABI for everything that callers can see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
+
+from chain.errors import InvariantViolation
+from chain.secp256k1 import InvalidSignature, recover_address
+from chain.types import ZERO_ADDRESS, Address, Hash32
+from chain.validator_update import ValidatorUpdate
+from vm.creation_address import create2_address
+from vm.evm.frame import OutOfGas
+from vm.message import CallData, Status
+from vm.system.abi.codec import AbiDecodeError
+from vm.system.errors import InvalidDeclaration, Panic, PanicCode, Revert
+from vm.system.events import ContractError, Event
+from vm.system.functions import SELECTOR_BYTES, Constructor, Function
+from vm.system.gas import CALL_BASE, DECODE_WORD, DEFAULT_WORK, RECOVER, words_gas
+from vm.system.interface import Interface, functions_of
+from vm.system.storage.bind import bind_storage
+
+if TYPE_CHECKING:
+    from vm.environment import BlockEnvironment
+    from vm.system.runtime.frame import Frame
+
+MARKER: Final = b"\xef\x53\x43"
+CLASS_ID_BYTES: Final = 4
+VERSION_BYTES: Final = 2
+CODE_BYTES: Final = len(MARKER) + CLASS_ID_BYTES + VERSION_BYTES
+
+I = TypeVar("I", bound=Interface)  # noqa: E741
+
+
+class ReentrancyGuardReentrantCall(ContractError):
+    """The contract is in a locked function further up the call stack."""
+
+
+class Contract:
+    """A system contract. One instance lives for one call.
+
+    A subclass without `class_id` is a mix-in. With one it is a contract that can have accounts, whose code names the
+    class and its version: `class FixedToken(ERC20, class_id=0x100, version=1)`.
+    """
+
+    class_id: ClassVar[int | None] = None
+    version: ClassVar[int] = 0
+    code: ClassVar[bytes] = b""
+    functions: ClassVar[dict[str, Function[..., Any]]] = {}
+    entries: ClassVar[dict[bytes, Function[..., Any]]] = {}
+    constructing: ClassVar[Constructor]
+    is_privileged: ClassVar[bool] = False
+
+    def __init_subclass__(cls, *, class_id: int | None = None, version: int = 0) -> None:
+        cls.class_id, cls.version = class_id, version
+        cls.code = b"" if class_id is None else code_of_class(class_id, version)
+        cls.functions = functions_of(cls)
+        for function in cls.functions.values():
+            function.complete()
+        cls.entries = {function.selector: function for function in cls.functions.values()}
+        if len(cls.entries) != len(cls.functions):
+            raise InvalidDeclaration(f"{cls.__name__}: two functions have the same selector")
+        cls.constructing = Constructor.of(cls)
+        bind_storage(cls)
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.address: Address = frame.address
+        self.sender: Address = frame.caller
+        self.value: int = frame.value
+        """Wei that came with the call."""
+
+    # --- the block ----------------------------------------------------------------------------------------
+
+    @property
+    def block(self) -> BlockEnvironment:
+        return self.frame.context.block
+
+    @property
+    def timestamp(self) -> int:
+        """Of the block, in seconds."""
+        return self.frame.context.block.timestamp
+
+    @property
+    def block_number(self) -> int:
+        return self.frame.context.block.number
+
+    @property
+    def chain_id(self) -> int:
+        return self.frame.context.block.chain_id
+
+    # --- what a function may do ---------------------------------------------------------------------------
+
+    def emit(self, event: Event) -> None:
+        """Logs `event` as coming from this contract."""
+        self.frame.log(event.topics, event.data)
+
+    def charge(self, gas: int) -> None:
+        """Pays for work that nothing else pays for, as in a loop without storage."""
+        self.frame.charge(gas)
+
+    def keccak(self, raw: bytes) -> Hash32:
+        return self.frame.keccak(raw)
+
+    def recover(self, digest: bytes, v: int, r: int, s: int) -> Address:
+        """Who signed `digest`, v being 27 or 28; the zero address if nobody did. Refuses high s (EIP-2)."""
+        self.frame.charge(RECOVER)
+        try:
+            return recover_address(Hash32(digest), v - 27, r, s)
+        except InvalidSignature:
+            return ZERO_ADDRESS
+
+    def balance_of(self, address: Address) -> int:
+        """Wei of any account."""
+        return self.frame.balance_of(address)
+
+    def code_size(self, address: Address) -> int:
+        """Bytes of code; 0 for an account that is no contract."""
+        return len(self.frame.code_of(address))
+
+    def at(self, target: Address, interface: type[I], *, value: int = 0, gas: int | None = None) -> I:
+        """The contract at `target`, to be called by the functions of `interface`; see Interface."""
+        return interface(self.frame, target, value, gas)
+
+    def call(
+        self, target: Address, payload: bytes, *, value: int = 0, gas: int | None = None
+    ) -> tuple[bool, bytes]:
+        """Whether the call succeeded, and what it returned or reverted with. It succeeds where there is no code."""
+        outcome = self.frame.call(target, payload, value, gas)
+        return outcome.status is Status.SUCCESS, outcome.output
+
+    def static_call(self, target: Address, payload: bytes, *, gas: int | None = None) -> tuple[bool, bytes]:
+        """As `call`, but the target can change nothing."""
+        outcome = self.frame.call(target, payload, 0, gas, static=True)
+        return outcome.status is Status.SUCCESS, outcome.output
+
+    def send(self, to: Address, wei: int, *, gas: int | None = None) -> None:
+        """Sends coins, running the code of `to` if it has some. Reverts with its revert data if that fails."""
+        outcome = self.frame.call(to, b"", wei, gas)
+        if outcome.status is not Status.SUCCESS:
+            raise Revert(outcome.output)
+
+    # --- other system contracts ---------------------------------------------------------------------------
+
+    def predict(self, contract: type[Contract], salt: bytes, *arguments: object) -> Address:
+        """Where `deploy` with the same arguments puts the contract."""
+        return create2_address(
+            self.address, self._creation_salt(salt, contract.constructing.encode(*arguments)), contract.code
+        )
+
+    def deploy(self, contract: type[Contract], salt: bytes, *arguments: object, value: int = 0) -> Address:
+        """Creates an account with the code of `contract` and runs its constructor.
+
+        Reverts with what the constructor reverts with, and without data if there is an account already.
+        """
+        encoded = contract.constructing.encode(*arguments)
+        outcome = self.frame.create(contract.code, self._creation_salt(salt, encoded), encoded, value)
+        if outcome.status is not Status.SUCCESS or outcome.created is None:
+            raise Revert(outcome.output)
+        return outcome.created
+
+    def _creation_salt(self, salt: bytes, encoded: bytes) -> int:
+        """Code says nothing of the arguments, so the address must, through the salt."""
+        return int.from_bytes(self.keccak(salt + encoded))
+
+    # --- privileges of chain contracts --------------------------------------------------------------------
+
+    def mint_coins(self, to: Address, wei: int) -> None:
+        """Makes new coins."""
+        self._require_privilege()
+        self.frame.world.add_balance(to, wei)
+
+    def burn_coins(self, wei: int) -> None:
+        """Destroys coins of this contract. More than its balance is Panic(0x11)."""
+        self._require_privilege()
+        if wei > self.frame.world.get_balance(self.address):
+            raise Panic(PanicCode.OVERFLOW)
+        self.frame.world.sub_balance(self.address, wei)
+
+    def upgrade(self, target: Address, version: int) -> None:
+        """Gives the system contract at `target` another version of its class, and migrates its storage.
+
+        Reverts if there is no system contract, or no such version; and with what the migration reverts with.
+        """
+        from vm.system.runtime.upgrade import change_version  # which knows every class, this one too
+
+        self._require_privilege()
+        change_version(self.frame, target, version)
+
+    def _require_privilege(self) -> None:
+        if not self.is_privileged:
+            raise InvariantViolation(f"{type(self).__name__} is not privileged")
+        self.frame.refuse_static()
+
+
+class BlockHook(Protocol):
+    """What a chain contract may define, run once in each block in the order of the registry."""
+
+    def begin_block(self) -> None: ...
+
+    def end_block(self) -> tuple[ValidatorUpdate, ...] | None: ...
+
+
+def code_of_class(class_id: int, version: int) -> bytes:
+    """The code of an account: marker, class id, version."""
+    return MARKER + class_id.to_bytes(CLASS_ID_BYTES) + version.to_bytes(VERSION_BYTES)
+
+
+def run_call(contract: Contract, payload: bytes | CallData) -> bytes:
+    """Decodes call data, runs the function and encodes what it returns. Raises Revert and what the frame raises."""
+    frame = contract.frame
+    size = len(payload)
+    function = contract.entries.get(payload[:SELECTOR_BYTES])
+    if function is None:
+        return _run_without_function(contract, size)
+    frame.gas -= function.base_gas + DECODE_WORD * ((size + 27) >> 5)
+    if frame.gas < 0:
+        raise OutOfGas
+    if frame.value and not function.is_payable:
+        raise Revert
+    try:
+        arguments = function.decode_arguments(payload[:])
+    except AbiDecodeError:
+        raise Revert from None
+    if function.is_view:
+        frame.is_static = True
+    for check in function.guards:
+        check(contract)
+    result = (
+        run_locked(contract, function.method, arguments)
+        if function.is_locked
+        else function.method(contract, *arguments)
+    )
+    if function.returns_nothing:
+        return b""
+    encoded = function.encode_result(result) if function.returns_one else function.encode_result(*result)
+    if len(encoded) > 32:  # a word is in the base price
+        frame.charge(words_gas(len(encoded)))
+    return encoded
+
+
+def run_locked(contract: Contract, method: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Runs `method` while no other locked function of this account can be entered."""
+    locks, own = contract.frame.locks, contract.address
+    if own in locks:
+        raise ReentrancyGuardReentrantCall()
+    locks[own] = None
+    try:
+        return method(contract, *arguments)
+    finally:
+        del locks[own]
+
+
+def _run_without_function(contract: Contract, size: int) -> bytes:
+    """Coins without call data go to `receive`, anything else to `fallback`; a class without them reverts."""
+    contract.charge(CALL_BASE + DEFAULT_WORK + words_gas(size))
+    method = getattr(contract, "fallback", None) if size else getattr(contract, "receive", None)
+    if method is None:
+        raise Revert
+    method()
+    return b""
+
+
+def run_constructor(contract: Contract, payload: bytes) -> None:
+    """Runs the constructor on its encoded arguments. Raises Revert and what the frame raises."""
+    contract.charge(words_gas(len(payload)))
+    constructor = contract.constructing
+    try:
+        arguments = constructor.decode(payload)
+    except AbiDecodeError:
+        raise Revert from None
+    run_locked(contract, constructor.run, arguments)

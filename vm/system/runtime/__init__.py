@@ -1,0 +1,1 @@
+"""How a system contract runs: its frame, the engine of the call path, block hooks, and what happens after a fault."""
