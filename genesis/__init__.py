@@ -8,7 +8,9 @@ from genesis.codec import dump_genesis, genesis_id, load_genesis, parse_genesis
 from genesis.errors import GenesisError
 from genesis.first_block import genesis_block, genesis_state
 from genesis.model import (
+    DEV_ACCOUNT_COUNT,
     DEV_CHAIN_IDS,
+    DEV_KEY_COUNT,
     DEV_MNEMONIC,
     Allocation,
     ConsensusParameters,
@@ -28,8 +30,10 @@ from genesis.presets import (
 
 __all__ = [
     "AUR",
+    "DEV_ACCOUNT_COUNT",
     "DEV_CHAIN_ID",
     "DEV_CHAIN_IDS",
+    "DEV_KEY_COUNT",
     "DEV_MNEMONIC",
     "DEV_OPERATOR",
     "Allocation",

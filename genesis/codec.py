@@ -18,8 +18,10 @@ from genesis.json_node import MAX_DOCUMENT_BYTES, JsonNode, parse_document, pars
 from genesis.model import Allocation, ConsensusParameters, Genesis, GenesisValidator
 from genesis.predeploys import PREDEPLOYS
 from vm.forks import EARLIEST_FOR_A_CHAIN, Fork, ForkSchedule, InvalidForkSchedule
+from vm.system.staking.parameters import InvalidStaking, StakingParameters
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+FORMAT_WITHOUT_STAKING: Final = 1
 
 _ROOT_KEYS: Final = (
     "format",
@@ -35,10 +37,18 @@ _ROOT_KEYS: Final = (
     "validators",
     "allocations",
     "predeploys",
+    "chain_contracts",
+    "staking",
+    "upgrade_authority",
+    "upgrade_notice_blocks",
 )
 _VALIDATOR_KEYS: Final = ("name", "public_key", "power", "operator")
 _ALLOCATION_KEYS: Final = ("balance", "nonce", "code", "storage")
 _PARAMETER_KEYS: Final = tuple([parameter.name for parameter in fields(ConsensusParameters)])
+_STAKING_KEYS: Final = tuple([parameter.name for parameter in fields(StakingParameters)])
+_AMOUNT_SUFFIX: Final = "_wei"
+"""Numbers whose names end so are strings in the file: they may be above what a JSON number holds."""
+
 _FORK_NAMES: Final = {fork.name.lower(): fork for fork in Fork if fork >= EARLIEST_FOR_A_CHAIN}
 _OLD_FORK_NAMES: Final = tuple([fork.name.lower() for fork in Fork if fork < EARLIEST_FOR_A_CHAIN])
 
@@ -63,9 +73,9 @@ def parse_genesis(raw: bytes) -> Genesis:
     Raises:
         GenesisError: not JSON, an unknown or missing key, a wrong value; the error names the JSON path.
     """
-    root = parse_document(raw).members(_ROOT_KEYS)
-    if root["format"].integer() != FORMAT_VERSION:
-        raise root["format"].error(f"this program reads format {FORMAT_VERSION}")
+    document = parse_document(raw)
+    _check_format(document)
+    root = document.members(_ROOT_KEYS)
     parameters = root["parameters"].members(_PARAMETER_KEYS)
     return Genesis(
         chain_id=root["chain_id"].integer(),
@@ -80,6 +90,12 @@ def parse_genesis(raw: bytes) -> Genesis:
         validators=tuple([_parse_validator(node) for node in root["validators"].elements()]),
         allocations=_parse_allocations(root["allocations"]),
         predeploys=_parse_predeploys(root["predeploys"]),
+        chain_contracts={
+            name: version.integer() for name, version in root["chain_contracts"].entries().items()
+        },
+        staking=_parse_staking(root["staking"]),
+        upgrade_authority=_parse_address(root["upgrade_authority"].text(), root["upgrade_authority"]),
+        upgrade_notice_blocks=root["upgrade_notice_blocks"].integer(),
     )
 
 
@@ -110,6 +126,10 @@ def dump_genesis(genesis: Genesis) -> bytes:
             for address, allocation in genesis.allocations.items()
         },
         "predeploys": {name: "0x" + PREDEPLOYS[name].code_hash.hex() for name in genesis.predeploys},
+        "chain_contracts": dict(genesis.chain_contracts),
+        "staking": _dump_staking(genesis.staking),
+        "upgrade_authority": checksum_address(genesis.upgrade_authority),
+        "upgrade_notice_blocks": genesis.upgrade_notice_blocks,
     }
     return (json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=True) + "\n").encode("ascii")
 
@@ -117,6 +137,21 @@ def dump_genesis(genesis: Genesis) -> bytes:
 def genesis_id(genesis: Genesis) -> Hash32:
     """Return the identity of the chain: keccak of the canonical file."""
     return keccak256(dump_genesis(genesis))
+
+
+def _check_format(document: JsonNode) -> None:
+    """First of all: another format has other keys, and each of them would be called a fault."""
+    node = document.entries().get("format")
+    if node is None:
+        return
+    version = node.integer()
+    if version == FORMAT_WITHOUT_STAKING:
+        raise node.error(
+            f"format {version} is of chains without staking, this program reads format {FORMAT_VERSION}: "
+            "the chain goes on with the version of the program that it was begun with, or begins anew"
+        )
+    if version != FORMAT_VERSION:
+        raise node.error(f"this program reads format {FORMAT_VERSION}")
 
 
 def _parse_forks(node: JsonNode) -> ForkSchedule:
@@ -145,6 +180,23 @@ def _parse_parameters(nodes: Mapping[str, JsonNode]) -> ConsensusParameters:
         else empty_block_interval.integer(),
         **numbers,
     )
+
+
+def _parse_staking(node: JsonNode) -> StakingParameters:
+    members = node.members(_STAKING_KEYS)
+    numbers = {
+        name: members[name].quantity() if name.endswith(_AMOUNT_SUFFIX) else members[name].integer()
+        for name in _STAKING_KEYS
+    }
+    try:
+        return StakingParameters(**numbers)
+    except InvalidStaking as error:
+        raise members[error.field].error(error.reason) from None
+
+
+def _dump_staking(parameters: StakingParameters) -> dict[str, int | str]:
+    values = {name: getattr(parameters, name) for name in _STAKING_KEYS}
+    return {name: str(value) if name.endswith(_AMOUNT_SUFFIX) else value for name, value in values.items()}
 
 
 def _parse_validator(node: JsonNode) -> GenesisValidator:

@@ -6,48 +6,74 @@ both come from the packages that define them. Specification: yellow paper, appen
 
 from chain.block import Block
 from chain.header import NONCE_BYTES, Header
-from chain.keccak import (
-    EMPTY_KECCAK,
-    EMPTY_OMMERS_HASH,
-    EMPTY_REQUESTS_HASH,
-    EMPTY_TRIE_ROOT,
-    keccak256,
-)
+from chain.keccak import EMPTY_OMMERS_HASH, EMPTY_REQUESTS_HASH, EMPTY_TRIE_ROOT
 from chain.receipt import EMPTY_BLOOM
 from chain.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32
+from genesis.chain_contracts import configured_contracts
 from genesis.model import Allocation, Genesis
 from genesis.predeploys import PREDEPLOYS
-from state.account import Account
 from state.changes import StateChanges
+from state.reader import DictReader
+from state.world import WorldState
+from vm.environment import BlockEnvironment
 from vm.forks import Fork
+from vm.system.runtime.hooks import run_genesis
 
 PREDEPLOY_NONCE = 1
 """A deployed contract starts with nonce 1 (EIP-161)."""
 
 
 def genesis_state(genesis: Genesis) -> StateChanges:
-    """Return the accounts, storage and code of the genesis, as changes of an empty state.
+    """Return the accounts, storage and code of the genesis, as changes of an empty state, in ascending order.
 
     Raises:
         EnvironmentFault: the code of a predeploy is missing or changed on this machine.
+        HookFailed: a chain contract refuses its configuration, which is a bug.
     """
-    allocations: dict[Address, Allocation] = dict(genesis.allocations)
+    world = WorldState(DictReader())
+    for address in sorted(genesis.allocations):
+        _allocate(world, address, genesis.allocations[address])
     for name in genesis.predeploys:
         contract = PREDEPLOYS[name]
-        allocations[contract.address] = Allocation(nonce=PREDEPLOY_NONCE, code=contract.runtime_code())
-    accounts: dict[Address, Account | None] = {}
-    storage: dict[Address, dict[int, int]] = {}
-    code: dict[Hash32, bytes] = {}
-    for address in sorted(allocations):
-        allocation = allocations[address]
-        code_hash = EMPTY_KECCAK
-        if allocation.code:
-            code_hash = keccak256(allocation.code)
-            code[code_hash] = allocation.code
-        accounts[address] = Account(allocation.nonce, allocation.balance, EMPTY_TRIE_ROOT, code_hash)
-        if allocation.storage:
-            storage[address] = {slot: allocation.storage[slot] for slot in sorted(allocation.storage)}
-    return StateChanges(accounts=accounts, storage=storage, wiped=(), code=code)
+        _allocate(world, contract.address, Allocation(nonce=PREDEPLOY_NONCE, code=contract.runtime_code()))
+    run_genesis(world, _environment(genesis), configured_contracts(genesis))
+    changes = world.changes()
+    return StateChanges(
+        accounts={address: changes.accounts[address] for address in sorted(changes.accounts)},
+        storage={
+            address: {slot: changes.storage[address][slot] for slot in sorted(changes.storage[address])}
+            for address in sorted(changes.storage)
+        },
+        wiped=(),
+        code=changes.code,
+    )
+
+
+def _allocate(world: WorldState, address: Address, allocation: Allocation) -> None:
+    world.set_balance(address, allocation.balance)
+    world.set_nonce(address, allocation.nonce)
+    if allocation.code:
+        world.set_code(address, allocation.code)
+    for slot, value in allocation.storage.items():
+        world.set_storage(address, slot, value)
+
+
+def _environment(genesis: Genesis) -> BlockEnvironment:
+    """What contracts see of block 0 while it is made."""
+    return BlockEnvironment(
+        chain_id=genesis.chain_id,
+        number=0,
+        timestamp=genesis.timestamp,
+        beneficiary=ZERO_ADDRESS,
+        gas_limit=genesis.gas_limit,
+        base_fee_per_gas=genesis.base_fee_per_gas,
+        prev_randao=ZERO_HASH,
+        excess_blob_gas=0,
+        parent_beacon_block_root=ZERO_HASH,
+        parent_hash=ZERO_HASH,
+        fork=genesis.forks.at(0),
+        block_hash=lambda _number: None,
+    )
 
 
 def genesis_block(genesis: Genesis, state_root: Hash32, consensus_root: Hash32) -> Block:

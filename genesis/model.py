@@ -13,10 +13,13 @@ from typing import Final
 from chain.hd import derive_accounts
 from chain.header import MAX_EXTRA_DATA_BYTES
 from chain.secp256k1 import PUBLIC_KEY_BYTES, InvalidPublicKey, address_of_public_key
-from chain.types import ADDRESS_BYTES, Address
+from chain.types import ADDRESS_BYTES, ZERO_ADDRESS, Address
+from genesis.chain_contracts import check_contracts, newest_contracts
 from genesis.errors import GenesisError
 from genesis.predeploys import PREDEPLOYS
 from vm.forks import ForkSchedule
+from vm.system.addresses import is_reserved
+from vm.system.staking.parameters import WEI_PER_POWER, StakingParameters
 
 DEV_MNEMONIC: Final = "test test test test test test test test test test test junk"
 """The public mnemonic of development chains (Hardhat, Anvil). Everybody has its keys."""
@@ -25,6 +28,10 @@ DEV_CHAIN_IDS: Final = (1337, 31337)
 """Chains on which the accounts of the public mnemonic may own something."""
 
 DEV_ACCOUNT_COUNT: Final = 10
+"""Accounts of the public mnemonic that own something on every development chain."""
+
+DEV_KEY_COUNT: Final = 16
+"""Keys of the public mnemonic in use: the further ones are operators of validators in local networks."""
 
 MAX_CHAIN_ID: Final = 4_503_599_627_370_476
 """Largest chain id that wallets can compute v from in a JavaScript number (MetaMask's limit; EIP-2294 allows more)."""
@@ -49,6 +56,9 @@ MAX_VALIDATORS: Final = 200
 MAX_TOTAL_POWER: Final = 2**60 - 1
 """Sum of all powers. Proposer priorities reach a small multiple of it and must fit 64 bits."""
 
+MAX_NOTICE_BLOCKS: Final = 10_000_000
+"""Longest notice of an upgrade: some months of blocks. A longer one is a typing mistake that would forbid them."""
+
 MAX_INTERVAL_MS: Final = 3_600_000
 """A timeout or interval above an hour is a typing mistake that would halt the chain."""
 
@@ -62,6 +72,9 @@ COIN_SYMBOL_PATTERN: Final = re.compile(r"[A-Z][A-Z0-9]{1,10}", re.ASCII)
 DEFAULT_COIN_SYMBOL: Final = "AUR"
 DEFAULT_GAS_LIMIT: Final = 30_000_000
 DEFAULT_EXTRA_DATA: Final = b"aurigraph"
+DEFAULT_STAKING: Final = StakingParameters()
+DEFAULT_NOTICE_BLOCKS: Final = 3_600
+"""An hour at a block a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +126,10 @@ PARAMETER_BOUNDS: Final[tuple[tuple[str, int, int], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class GenesisValidator:
-    """A validator of block 1: its consensus key (33 bytes), voting power, and the account that earns its fees."""
+    """A validator of block 1: its consensus key (33 bytes), voting power, and the account that operates it.
+
+    The operator has `power` coins staked with itself, which are in no allocation.
+    """
 
     name: str
     public_key: bytes
@@ -133,7 +149,12 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True)
 class Genesis:
-    """A genesis. `timestamp` in seconds, `base_fee_per_gas` in wei, `predeploys` are names of PREDEPLOYS."""
+    """A genesis. `timestamp` in seconds, `base_fee_per_gas` in wei, `predeploys` are names of PREDEPLOYS.
+
+    `chain_contracts` are the system contracts at fixed addresses, each with the version of its class at block 0.
+    `upgrade_authority` may give chain contracts a new version, `upgrade_notice_blocks` or more blocks ahead; the zero
+    address for nobody.
+    """
 
     chain_id: int
     name: str
@@ -144,6 +165,10 @@ class Genesis:
     parameters: ConsensusParameters
     validators: tuple[GenesisValidator, ...]
     allocations: Mapping[Address, Allocation]
+    upgrade_authority: Address
+    upgrade_notice_blocks: int = DEFAULT_NOTICE_BLOCKS
+    staking: StakingParameters = DEFAULT_STAKING
+    chain_contracts: Mapping[str, int] = field(default_factory=newest_contracts)
     predeploys: tuple[str, ...] = tuple(PREDEPLOYS)
     coin_symbol: str = DEFAULT_COIN_SYMBOL
     extra_data: bytes = DEFAULT_EXTRA_DATA
@@ -166,8 +191,13 @@ class Genesis:
             raise GenesisError("$.extra_data", f"longer than {MAX_EXTRA_DATA_BYTES} bytes")
         if self.parameters.max_gas < self.gas_limit:
             raise GenesisError("$.parameters.max_gas", f"below gas_limit ({self.gas_limit})")
-        _check_validators(self.validators)
-        _check_allocations(self.allocations)
+        if len(self.upgrade_authority) != ADDRESS_BYTES:
+            raise GenesisError("$.upgrade_authority", f"must be {ADDRESS_BYTES} bytes")
+        _check_number("$.upgrade_notice_blocks", self.upgrade_notice_blocks, 1, MAX_NOTICE_BLOCKS)
+        _check_validators(self.validators, self.staking.max_validators)
+        staked = sum([validator.power for validator in self.validators]) * WEI_PER_POWER
+        _check_allocations(self.allocations, staked)
+        check_contracts(self.chain_contracts)
         _check_predeploys(self.predeploys, self.allocations)
         if self.chain_id not in DEV_CHAIN_IDS:
             self._refuse_public_keys()
@@ -181,6 +211,8 @@ class Genesis:
         for address in self.allocations:
             if address in dev_accounts:
                 raise GenesisError(f"$.allocations.0x{address.hex()}", reason)
+        if self.upgrade_authority in dev_accounts:
+            raise GenesisError("$.upgrade_authority", reason)
         for index, validator in enumerate(self.validators):
             if validator.operator in dev_accounts:
                 raise GenesisError(f"$.validators[{index}].operator", reason)
@@ -190,7 +222,7 @@ class Genesis:
 
 @cache
 def _dev_addresses() -> tuple[Address, ...]:
-    return tuple([key.address for key in derive_accounts(DEV_MNEMONIC, DEV_ACCOUNT_COUNT)])
+    return tuple([key.address for key in derive_accounts(DEV_MNEMONIC, DEV_KEY_COUNT)])
 
 
 def _list(values: Sequence[int]) -> str:
@@ -207,11 +239,11 @@ def _check_pattern(path: str, text: str, pattern: re.Pattern[str], meaning: str)
         raise GenesisError(path, f"must be {meaning}")
 
 
-def _check_validators(validators: Sequence[GenesisValidator]) -> None:
-    if not 1 <= len(validators) <= MAX_VALIDATORS:
-        raise GenesisError("$.validators", f"{len(validators)} validators, must be 1 to {MAX_VALIDATORS}")
-    names: dict[str, int] = {}
-    keys: dict[bytes, int] = {}
+def _check_validators(validators: Sequence[GenesisValidator], most: int) -> None:
+    most = min(most, MAX_VALIDATORS)
+    if not 1 <= len(validators) <= most:
+        raise GenesisError("$.validators", f"{len(validators)} validators, must be 1 to {most}")
+    seen: dict[str, dict[object, int]] = {"name": {}, "public_key": {}, "operator": {}}
     for index, validator in enumerate(validators):
         path = f"$.validators[{index}]"
         _check_pattern(f"{path}.name", validator.name, NAME_PATTERN, "1 to 64 printable ASCII characters")
@@ -224,22 +256,24 @@ def _check_validators(validators: Sequence[GenesisValidator]) -> None:
             raise GenesisError(f"{path}.public_key", str(error)) from None
         if len(validator.operator) != ADDRESS_BYTES:
             raise GenesisError(f"{path}.operator", f"must be {ADDRESS_BYTES} bytes")
-        if names.setdefault(validator.name, index) != index:
-            raise GenesisError(f"{path}.name", f"same as that of validators[{names[validator.name]}]")
-        if keys.setdefault(validator.public_key, index) != index:
-            raise GenesisError(
-                f"{path}.public_key", f"same as that of validators[{keys[validator.public_key]}]"
-            )
+        if validator.operator == ZERO_ADDRESS or is_reserved(validator.operator):
+            raise GenesisError(f"{path}.operator", "nobody has the key of this address")
+        for name, values in seen.items():
+            first = values.setdefault(getattr(validator, name), index)
+            if first != index:
+                raise GenesisError(f"{path}.{name}", f"same as that of validators[{first}]")
     if sum([validator.power for validator in validators]) > MAX_TOTAL_POWER:
         raise GenesisError("$.validators", f"total power is above {MAX_TOTAL_POWER}")
 
 
-def _check_allocations(allocations: Mapping[Address, Allocation]) -> None:
-    supply = 0
+def _check_allocations(allocations: Mapping[Address, Allocation], staked_wei: int) -> None:
+    supply = staked_wei
     for address, allocation in allocations.items():
         path = f"$.allocations.0x{address.hex()}"
         if len(address) != ADDRESS_BYTES:
             raise GenesisError(path, f"an address has {ADDRESS_BYTES} bytes")
+        if is_reserved(address):
+            raise GenesisError(path, "reserved for a contract of the chain itself")
         _check_number(f"{path}.balance", allocation.balance, 0, MAX_UINT256)
         _check_number(f"{path}.nonce", allocation.nonce, 0, MAX_NONCE)
         if len(allocation.code) > MAX_CODE_BYTES:
@@ -252,7 +286,7 @@ def _check_allocations(allocations: Mapping[Address, Allocation]) -> None:
             _check_number(slot_path, value, 1, MAX_UINT256)
         supply += allocation.balance
     if supply > MAX_UINT256:
-        raise GenesisError("$.allocations", "the balances together do not fit 256 bits")
+        raise GenesisError("$.allocations", "the balances and stakes together do not fit 256 bits")
 
 
 def _check_predeploys(predeploys: Sequence[str], allocations: Mapping[Address, Allocation]) -> None:

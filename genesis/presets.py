@@ -15,6 +15,7 @@ from chain.secp256k1 import PrivateKey
 from chain.types import Address
 from genesis.model import (
     DEFAULT_GAS_LIMIT,
+    DEFAULT_STAKING,
     DEV_ACCOUNT_COUNT,
     DEV_CHAIN_IDS,
     DEV_MNEMONIC,
@@ -24,6 +25,7 @@ from genesis.model import (
     GenesisValidator,
 )
 from vm.forks import Fork, ForkSchedule
+from vm.system.staking.parameters import StakingParameters
 
 AUR: Final = 10**18
 """One coin in wei."""
@@ -40,6 +42,12 @@ DEV_PARAMETERS: Final = ConsensusParameters(block_interval_ms=100, empty_block_i
 
 TESTNET_PARAMETERS: Final = ConsensusParameters(block_interval_ms=1_000, empty_block_interval_ms=0)
 """A block every second, empty or not, so that time and finality never stand still."""
+
+
+DEV_NOTICE_BLOCKS: Final = 10
+"""Notice of an upgrade on a development chain, where somebody waits for it."""
+
+USUAL_FORKS: Final = ForkSchedule(((Fork.PRAGUE, 0),))
 
 
 class DevMnemonicRefused(CallerError):
@@ -82,22 +90,30 @@ def dev_genesis(
     parameters: ConsensusParameters | None = None,
     gas_limit: int = DEFAULT_GAS_LIMIT,
     allocations: Mapping[Address, Allocation] | None = None,
+    staking: StakingParameters = DEFAULT_STAKING,
 ) -> Genesis:
-    """Return the genesis of a development chain: ten accounts with 10,000 AUR each, and `allocations` on top.
+    """Return the genesis of a development chain: ten accounts with 10,000 AUR each, and `allocations` on top. The first
+    account may schedule upgrades, with a notice of DEV_NOTICE_BLOCKS.
 
     Raises:
         DevMnemonicRefused: `chain_id` is not that of a development chain.
         GenesisError: an argument breaks a rule of the genesis.
     """
-    balances = {key.address: Allocation(balance=DEV_ACCOUNT_BALANCE) for key in dev_accounts(chain_id)}
-    return _genesis(
-        "Aurigraph development chain",
-        chain_id,
-        timestamp,
-        validators,
-        {**balances, **(allocations or {})},
-        parameters or replace(DEV_PARAMETERS, max_gas=gas_limit),
-        gas_limit,
+    accounts = [key.address for key in dev_accounts(chain_id)]
+    balances = {address: Allocation(balance=DEV_ACCOUNT_BALANCE) for address in accounts}
+    return Genesis(
+        chain_id=chain_id,
+        name="Aurigraph development chain",
+        timestamp=timestamp,
+        gas_limit=gas_limit,
+        base_fee_per_gas=INITIAL_BASE_FEE,
+        forks=USUAL_FORKS,
+        parameters=parameters or replace(DEV_PARAMETERS, max_gas=gas_limit),
+        validators=tuple(validators),
+        allocations=_in_order({**balances, **(allocations or {})}),
+        upgrade_authority=accounts[0],
+        upgrade_notice_blocks=DEV_NOTICE_BLOCKS,
+        staking=staking,
     )
 
 
@@ -107,9 +123,11 @@ def testnet_genesis(
     chain_id: int,
     timestamp: int,
     allocations: Mapping[Address, Allocation],
+    upgrade_authority: Address,
     name: str = "Aurigraph test network",  # noqa: PT028  (not a test)
     parameters: ConsensusParameters | None = None,  # noqa: PT028
     gas_limit: int = DEFAULT_GAS_LIMIT,  # noqa: PT028
+    staking: StakingParameters = DEFAULT_STAKING,  # noqa: PT028
 ) -> Genesis:
     """Return the genesis of a test network.
 
@@ -118,41 +136,29 @@ def testnet_genesis(
         chain_id: of one's own choice; 1337 and 31337 are for development chains.
         timestamp: of block 0, in seconds.
         allocations: the accounts that own the first coins; not those of the development mnemonic.
+        upgrade_authority: who may give chain contracts a new version.
         name: for people.
         parameters: block interval, empty-block policy, timeouts; TESTNET_PARAMETERS if not given.
         gas_limit: gas per block.
+        staking: rewards, penalties, times; those of the Cosmos Hub if not given.
 
     Raises:
         GenesisError: an argument breaks a rule of the genesis.
     """
-    return _genesis(
-        name,
-        chain_id,
-        timestamp,
-        validators,
-        allocations,
-        parameters or replace(TESTNET_PARAMETERS, max_gas=gas_limit),
-        gas_limit,
-    )
-
-
-def _genesis(
-    name: str,
-    chain_id: int,
-    timestamp: int,
-    validators: Sequence[GenesisValidator],
-    allocations: Mapping[Address, Allocation],
-    parameters: ConsensusParameters,
-    gas_limit: int,
-) -> Genesis:
     return Genesis(
         chain_id=chain_id,
         name=name,
         timestamp=timestamp,
         gas_limit=gas_limit,
         base_fee_per_gas=INITIAL_BASE_FEE,
-        forks=ForkSchedule(((Fork.PRAGUE, 0),)),
-        parameters=parameters,
+        forks=USUAL_FORKS,
+        parameters=parameters or replace(TESTNET_PARAMETERS, max_gas=gas_limit),
         validators=tuple(validators),
-        allocations={address: allocations[address] for address in sorted(allocations)},
+        allocations=_in_order(allocations),
+        upgrade_authority=upgrade_authority,
+        staking=staking,
     )
+
+
+def _in_order(allocations: Mapping[Address, Allocation]) -> dict[Address, Allocation]:
+    return {address: allocations[address] for address in sorted(allocations)}

@@ -1,7 +1,8 @@
 """A network of real node processes on this machine: lays out the homes, starts, watches and stops the processes.
 
-Owns the folder of a local network (network.json, one home a node, logs, pid files) and its ports. Only ends
-processes that it started: a pid counts only while it still runs our command for that home.
+Owns the folder of a local network (network.json, one home a node, logs, pid files, the network identities of nodes that
+may join later) and its ports. Only ends processes that it started: a pid counts only while it still runs our command
+for that home. Nodes 0 to `validators` - 1 are in the genesis; those after them joined the running network.
 Ports from a base b: RPC of node i at b + 10·i, its p2p at b + 10·i + 1.
 """
 
@@ -16,39 +17,63 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from chain.errors import CallerError, EnvironmentFault, NodeError
 from chain.types import Address
 from genesis import (
+    AUR,
+    DEV_ACCOUNT_COUNT,
+    DEV_KEY_COUNT,
+    Allocation,
     ConsensusParameters,
     Genesis,
     GenesisValidator,
     dev_accounts,
     dev_genesis,
+    load_genesis,
 )
 from node.clock import wall_time_ms
-from node.config import ENVIRONMENT_PREFIX, LogSettings, NodeConfig, P2pSettings, RpcSettings, VmSettings
+from node.config import (
+    ENVIRONMENT_PREFIX,
+    LogSettings,
+    NodeConfig,
+    P2pSettings,
+    RpcSettings,
+    VmSettings,
+    dump_config,
+    load_config,
+)
 from node.fork_option import USUAL_FORK, check_forks, forks_text, parse_forks
-from node.home import NodeHome
-from node.initialise import create_node_key, create_validator_key, write_genesis_and_config
+from node.home import NodeHome, write_public
+from node.initialise import (
+    ValidatorIdentity,
+    create_node_key,
+    create_validator_key,
+    join_chain,
+    write_genesis_and_config,
+)
 from node.rpc_client import RpcClient
-from p2p.identity import load_identity
+from node.staking_option import staking_parameters
+from p2p.identity import create_identity, load_identity
 from vm.forks import ForkSchedule
 
 PORTS_PER_NODE = 10
-MAX_VALIDATORS = 16  # more processes than this on one machine only measure the machine
+MAX_NODES = DEV_KEY_COUNT  # 16: more processes than this on one machine only measure the machine
+MAX_VALIDATORS = MAX_NODES
 MAX_BLOCK_MS = 600_000
-MAX_BASE_PORT = 65_000  # the ports of MAX_VALIDATORS nodes are above it
+MAX_BASE_PORT = 65_000  # the ports of MAX_NODES nodes are above it
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
 POLL_S = 0.1
 MAX_TAIL_BYTES = 32 << 20  # some 100,000 lines; a log may have grown for weeks
 PROGRAM = Path(__file__).resolve().parent.parent  # the folder that holds cli.py and the packages
-VALIDATOR_POWER = 1
+VALIDATOR_POWER = 100  # coins that each validator of the genesis has staked
+BEYOND_OPERATOR_BALANCE = 100 * AUR  # of operators after the ten rich accounts: for gas
 
 
 class LocalNetworkError(EnvironmentFault):
@@ -86,6 +111,7 @@ class LocalNetworkOptions:
     base_port: int = 8545
     cross_check: bool = False
     forks: str = forks_text(ForkSchedule.constant(USUAL_FORK))  # as node.fork_option writes it
+    staking: Mapping[str, int] = field(default_factory=dict)  # what differs from the usual staking parameters
 
     def check(self) -> None:
         """Raises ValueError for what no command line admits, as after editing network.json by hand."""
@@ -101,6 +127,17 @@ class LocalNetworkOptions:
             raise ValueError(f"cross_check is {self.cross_check!r}, must be true or false")
         if type(self.forks) is not str or check_forks(self.forks) != self.forks:
             raise ValueError(f"forks is {self.forks!r}, must be as in prague,osaka@100")
+        staking_parameters(self.staking)
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedNode:
+    """A node that was added to a network, and the account of the development mnemonic that may stake for it."""
+
+    index: int
+    peer_id: str
+    validator: ValidatorIdentity
+    operator: Address
 
 
 class LocalNetwork:
@@ -133,25 +170,50 @@ class LocalNetwork:
 
     def create(self, options: LocalNetworkOptions, observers: Sequence[str] = ()) -> None:
         """Makes keys, genesis and configuration of all nodes; `observers` are peer ids that may connect too."""
-        leftovers = [index for index in range(MAX_VALIDATORS) if self._node_folder(index).exists()]
-        if leftovers:
+        leftovers = [index for index in range(MAX_NODES) if self._node_folder(index).exists()]
+        if leftovers or self._spare_keys.exists():
             raise LocalNetworkError(
                 f"{self.folder} has folders of nodes but no network.json; throw them away with: testnet up --fresh"
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._spare_keys.mkdir(parents=True)
         homes = [self.home(index) for index in range(options.validators)]
-        operators = [key.address for key in dev_accounts()]
         validators: list[GenesisValidator] = []
         peer_ids: list[str] = []
         for index, home in enumerate(homes):
             identity = create_validator_key(home, f"node{index}")
             peer_ids.append(create_node_key(home))
-            operator = Address(operators[index % len(operators)])
-            validators.append(GenesisValidator(identity.name, identity.public_key, VALIDATOR_POWER, operator))
-        genesis = local_genesis(validators, options.block_ms, parse_forks(options.forks))
+            validators.append(
+                GenesisValidator(identity.name, identity.public_key, VALIDATOR_POWER, operator_of(index))
+            )
+        later = [
+            create_identity(self._spare_key(index)).text for index in range(options.validators, MAX_NODES)
+        ]
+        genesis = local_genesis(validators, options)
         for index, home in enumerate(homes):
-            write_genesis_and_config(home, genesis, node_config(options, index, peer_ids, observers))
+            config = node_config(options, index, peer_ids, [*observers, *later])
+            write_genesis_and_config(home, genesis, config)
         self._file.write_text(json.dumps(dataclasses.asdict(options)))
+
+    def add_node(self) -> JoinedNode:
+        """Lays out one more node: it follows the chain, and has a consensus key with which it may become a validator.
+
+        The others know its network identity since the network was made, so they need no restart.
+        Raises LocalNetworkError if there are MAX_NODES already.
+        """
+        options, index = self.options, self.node_count
+        if index == MAX_NODES:
+            raise LocalNetworkError(f"{self.folder} has {MAX_NODES} nodes already")
+        home = self.home(index)
+        shutil.rmtree(home.root, ignore_errors=True)  # of an attempt that broke off: nobody has used its keys
+        validator = create_validator_key(home, f"node{index}")
+        shutil.copyfile(self._spare_key(index), home.node_key)
+        home.node_key.chmod(0o600)
+        peer_ids = [load_identity(self.home(other).node_key).text for other in range(index + 1)]
+        allowed = load_config(self.home(0).config, {}).p2p.allowed_peers
+        config = node_config(options, index, peer_ids, [peer for peer in allowed if peer not in peer_ids])
+        write_public(home.config, dump_config(config).encode())
+        join_chain(home, load_genesis(self.home(0).genesis), ())  # the genesis last: with it the node counts
+        return JoinedNode(index, peer_ids[index], validator, operator_of(index))
 
     def remove(self) -> None:
         """Deletes the network's folder. The nodes must be stopped."""
@@ -160,13 +222,22 @@ class LocalNetwork:
             raise LocalNetworkError(
                 f"nodes {', '.join(map(str, running))} still run; stop them with: testnet down"
             )
-        for index in range(MAX_VALIDATORS):
+        for index in range(MAX_NODES):
             shutil.rmtree(self._node_folder(index), ignore_errors=True)
+        shutil.rmtree(self._spare_keys, ignore_errors=True)
         self._file.unlink(missing_ok=True)
         try:
             self.folder.rmdir()
         except OSError:
             pass  # something of the user's is in there
+
+    @property
+    def node_count(self) -> int:
+        """How many nodes there are: the validators of the genesis, and those that joined."""
+        count = self.options.validators
+        while count < MAX_NODES and self.home(count).genesis.is_file():
+            count += 1
+        return count
 
     def home(self, index: int) -> NodeHome:
         """The home of node `index`."""
@@ -185,7 +256,7 @@ class LocalNetwork:
         options = self.options
         return [
             peer_address(options, index, load_identity(self.home(index).node_key).text)
-            for index in range(options.validators)
+            for index in range(self.node_count)
         ]
 
     # --- processes ----------------------------------------------------------------------------------------
@@ -246,7 +317,7 @@ class LocalNetwork:
         """Indexes of the nodes whose process lives."""
         if not self.exists:
             return []
-        return [index for index in range(self.options.validators) if self.pid(index) is not None]
+        return [index for index in range(self.node_count) if self.pid(index) is not None]
 
     def pid(self, index: int) -> int | None:
         """The pid of a living node, or None; a pid that now belongs to another program does not count."""
@@ -264,9 +335,17 @@ class LocalNetwork:
 
     def wait_until_up(self, timeout_s: float = START_TIMEOUT_S, height: int = 1) -> list[NodeStatus]:
         """Waits until all nodes answer at `height` or above. Raises LocalNetworkError with the log's last lines."""
+        return self._wait(list(range(self.node_count)), timeout_s, height)
+
+    def wait_for_node(self, index: int, timeout_s: float = START_TIMEOUT_S, height: int = 1) -> NodeStatus:
+        """As `wait_until_up` for one node."""
+        self._check_index(index)
+        return self._wait([index], timeout_s, height)[0]
+
+    def _wait(self, indexes: list[int], timeout_s: float, height: int) -> list[NodeStatus]:
         deadline = time.monotonic() + timeout_s
         while True:
-            statuses = self.status()
+            statuses = [self.node_status(index) for index in indexes]
             if all(status.height is not None and status.height >= height for status in statuses):
                 return statuses
             for status in statuses:
@@ -280,21 +359,10 @@ class LocalNetwork:
 
     def status(self) -> list[NodeStatus]:
         """All nodes."""
-        return [self._node_status(index) for index in range(self.options.validators)]
+        return [self.node_status(index) for index in range(self.node_count)]
 
-    def log_tail(self, index: int, lines: int = 15) -> str:
-        """The last lines of a node's log, as far as they are in its last MAX_TAIL_BYTES."""
-        try:
-            with self.log_path(index).open("rb") as file:
-                file.seek(-min(file.seek(0, os.SEEK_END), MAX_TAIL_BYTES), os.SEEK_END)
-                kept = file.read(MAX_TAIL_BYTES).decode(errors="replace").splitlines()
-        except FileNotFoundError:
-            return "(no log)"
-        return "\n".join(kept[len(kept) - lines :] if lines < len(kept) else kept)
-
-    # --- inside -------------------------------------------------------------------------------------------
-
-    def _node_status(self, index: int) -> NodeStatus:
+    def node_status(self, index: int) -> NodeStatus:
+        """One node."""
         options = self.options
         base = NodeStatus(
             index=index,
@@ -317,13 +385,33 @@ class LocalNetwork:
         except (NodeError, KeyError, TypeError):
             return base
 
+    def log_tail(self, index: int, lines: int = 15) -> str:
+        """The last lines of a node's log, as far as they are in its last MAX_TAIL_BYTES."""
+        try:
+            with self.log_path(index).open("rb") as file:
+                file.seek(-min(file.seek(0, os.SEEK_END), MAX_TAIL_BYTES), os.SEEK_END)
+                kept = file.read(MAX_TAIL_BYTES).decode(errors="replace").splitlines()
+        except FileNotFoundError:
+            return "(no log)"
+        return "\n".join(kept[len(kept) - lines :] if lines < len(kept) else kept)
+
+    # --- inside -------------------------------------------------------------------------------------------
+
     def _check_index(self, index: int) -> None:
-        if not 0 <= index < self.options.validators:
-            raise CallerError(f"there is no node {index}; nodes are 0 to {self.options.validators - 1}")
+        count = self.node_count
+        if not 0 <= index < count:
+            raise CallerError(f"there is no node {index}; nodes are 0 to {count - 1}")
 
     @property
     def _file(self) -> Path:
         return self.folder / "network.json"
+
+    @property
+    def _spare_keys(self) -> Path:
+        return self.folder / "spare_keys"
+
+    def _spare_key(self, index: int) -> Path:
+        return self._spare_keys / f"node{index}"
 
     def _node_folder(self, index: int) -> Path:
         return self.folder / f"node{index}"
@@ -366,16 +454,35 @@ def node_config(
     )
 
 
-def local_genesis(validators: list[GenesisValidator], block_ms: int, forks: ForkSchedule) -> Genesis:
-    """The genesis of a local network: development chain id, ten funded accounts, a block every `block_ms`."""
-    parameters = ConsensusParameters(block_interval_ms=block_ms, empty_block_interval_ms=0)
-    genesis = dev_genesis(validators, timestamp=wall_time_ms() // 1000, parameters=parameters)
-    return dataclasses.replace(genesis, forks=forks)
+def operator_of(index: int) -> Address:
+    """The account that has staked for the validator of node `index`: one of the development mnemonic."""
+    return _operators()[index]
 
 
-def require_free_ports(options: LocalNetworkOptions) -> None:
-    """Raises LocalNetworkError for the first port of the network that another program uses."""
-    for index in range(options.validators):
+@cache
+def _operators() -> tuple[Address, ...]:
+    return tuple([key.address for key in dev_accounts(count=DEV_KEY_COUNT)])
+
+
+def local_genesis(validators: list[GenesisValidator], options: LocalNetworkOptions) -> Genesis:
+    """The genesis of a local network: development chain id, ten rich accounts, and something for the operators beyond
+    them, also for those of nodes that join later."""
+    beyond = {
+        operator: Allocation(balance=BEYOND_OPERATOR_BALANCE) for operator in _operators()[DEV_ACCOUNT_COUNT:]
+    }
+    genesis = dev_genesis(
+        validators,
+        timestamp=wall_time_ms() // 1000,
+        parameters=ConsensusParameters(block_interval_ms=options.block_ms, empty_block_interval_ms=0),
+        allocations=beyond,
+        staking=staking_parameters(options.staking),
+    )
+    return dataclasses.replace(genesis, forks=parse_forks(options.forks))
+
+
+def require_free_ports(options: LocalNetworkOptions, indexes: Iterable[int] | None = None) -> None:
+    """Raises LocalNetworkError for the first port of these nodes (of all in the genesis) that is in use."""
+    for index in range(options.validators) if indexes is None else indexes:
         for port in (rpc_port(options, index), p2p_port(options, index)):
             _require_free(port)
 

@@ -7,30 +7,42 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from chain.types import checksum_address
 from genesis import AUR, DEV_CHAIN_IDS, DEV_MNEMONIC, dev_accounts
 from node.chain_start import read_chain
-from node.commands.common import CommandFailed, forks_option, json_option, show_rows
+from node.commands.common import CommandFailed, forks_option, json_option, show, show_rows
 from node.local_network import (
     MAX_BASE_PORT,
     MAX_BLOCK_MS,
+    MAX_NODES,
     MAX_VALIDATORS,
+    JoinedNode,
     LocalNetwork,
     LocalNetworkOptions,
     NodeStatus,
     require_free_ports,
 )
+from node.staking_option import PARAMETER_NAMES, parse_staking
 
 FOLLOW_POLL_S = 0.3
 WATCH_POLL_S = 1.0
 
 pass_network = click.make_pass_decorator(LocalNetwork)
+
+
+def _checked_staking(_context: object, _option: object, values: tuple[str, ...]) -> Mapping[str, int] | None:
+    """None if nothing is said, so that `up` takes a network as it is."""
+    try:
+        return parse_staking(values) if values else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.group()
@@ -65,6 +77,14 @@ def testnet(context: click.Context, home: Path) -> None:
     help="Every node executes every block with both engines, and stops where they differ.",
 )
 @forks_option
+@click.option(
+    "--staking",
+    multiple=True,
+    callback=_checked_staking,
+    metavar="NAME=NUMBER",
+    help="A staking parameter of the chain, as in signed_blocks_window=20; may be given several times. "
+    f"There are {', '.join(PARAMETER_NAMES)}.",
+)
 @click.option("--fresh", is_flag=True, help="Throw an existing network away, with its chain.")
 @click.option("--detach", is_flag=True, help="Return when all nodes are up; stop them with: testnet down.")
 @pass_network
@@ -75,6 +95,7 @@ def up(
     base_port: int | None,
     cross_check: bool | None,
     forks: str | None,
+    staking: Mapping[str, int] | None,
     fresh: bool,
     detach: bool,
 ) -> None:
@@ -85,6 +106,7 @@ def up(
         "base_port": base_port,
         "cross_check": cross_check,
         "forks": forks,
+        "staking": staking,
     }
     chosen: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     if fresh:
@@ -105,7 +127,7 @@ def up(
 
 
 def _start_all(network: LocalNetwork) -> None:
-    started = [index for index in range(network.options.validators) if network.pid(index) is None]
+    started = [index for index in range(network.node_count) if network.pid(index) is None]
     begun = time.monotonic()
     try:
         for index in started:
@@ -161,7 +183,7 @@ def status(network: LocalNetwork, as_json: bool) -> None:
 
 
 @testnet.command()
-@click.argument("index", type=click.IntRange(0, MAX_VALIDATORS - 1), default=0)
+@click.argument("index", type=click.IntRange(0, MAX_NODES - 1), default=0)
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
 @click.option("-n", "--lines", type=click.IntRange(0, 100_000), default=50, show_default=True)
 @pass_network
@@ -184,7 +206,7 @@ def logs(network: LocalNetwork, index: int, follow: bool, lines: int) -> None:
 
 
 @testnet.command()
-@click.argument("index", type=click.IntRange(0, MAX_VALIDATORS - 1))
+@click.argument("index", type=click.IntRange(0, MAX_NODES - 1))
 @click.option("--gently", is_flag=True, help="SIGTERM instead of SIGKILL.")
 @pass_network
 def kill(network: LocalNetwork, index: int, gently: bool) -> None:
@@ -195,12 +217,48 @@ def kill(network: LocalNetwork, index: int, gently: bool) -> None:
 
 
 @testnet.command()
-@click.argument("index", type=click.IntRange(0, MAX_VALIDATORS - 1))
+@click.argument("index", type=click.IntRange(0, MAX_NODES - 1))
 @pass_network
 def start(network: LocalNetwork, index: int) -> None:
     """Start node INDEX again."""
     pid = network.start(index)
     click.echo(f"started node {index} (pid {pid})", err=True)
+
+
+@testnet.command(name="add-node")
+@click.option("--stopped", is_flag=True, help="Only make it; start it with: testnet start INDEX.")
+@json_option
+@pass_network
+def add_node(network: LocalNetwork, stopped: bool, as_json: bool) -> None:
+    """Add a node that follows the network, with a key to become a validator with.
+
+    It needs no consent of the others. Its operator is an account of the development mnemonic; when that account has
+    staked for the node's consensus key, the node proposes blocks.
+    """
+    if not network.exists:
+        raise CommandFailed(f"{network.folder} holds no network; make one with: testnet up")
+    require_free_ports(network.options, [network.node_count])
+    joined = network.add_node()
+    if not stopped:
+        network.start(joined.index)
+        network.wait_for_node(joined.index)
+    show(_joined_record(network, joined), as_json)
+
+
+def _joined_record(network: LocalNetwork, joined: JoinedNode) -> dict[str, object]:
+    node = network.node_status(joined.index)
+    return {
+        "node": joined.index,
+        "state": node.state,
+        "RPC": node.rpc,
+        "height": node.height,
+        "home": node.home,
+        "peer_id": joined.peer_id,
+        "name": joined.validator.name,
+        "public_key": "0x" + joined.validator.public_key.hex(),
+        "address": "0x" + joined.validator.address.hex(),
+        "operator": checksum_address(joined.operator),
+    }
 
 
 def _rows(statuses: list[NodeStatus]) -> list[dict[str, object]]:

@@ -33,6 +33,7 @@ def make_genesis() -> Callable[..., Genesis]:
                     balance=1, nonce=1, code=b"\x60\x00", storage={0: 5, 2**255: 2**256 - 1}
                 ),
             },
+            "upgrade_authority": Address(b"\x33" * 20),
         }
         return Genesis(**{**fields, **changes})
 

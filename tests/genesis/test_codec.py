@@ -24,6 +24,7 @@ from genesis import (
     parse_genesis,
 )
 from vm.forks import Fork, ForkSchedule
+from vm.system.staking.parameters import StakingParameters
 
 MakeGenesis = Callable[..., Genesis]
 
@@ -68,6 +69,11 @@ def genesis_values(draw: st.DrawFn) -> Genesis:
         ),
         predeploys=draw(st.sampled_from([(), ("multicall3",), ("beacon_roots", "history_storage")])),
         extra_data=draw(st.binary(max_size=32)),
+        staking=StakingParameters(
+            block_reward_wei=draw(st.integers(0, 10**24)), max_validators=draw(st.integers(3, 200))
+        ),
+        upgrade_authority=Address(draw(st.binary(min_size=20, max_size=20))),
+        upgrade_notice_blocks=draw(st.integers(1, 10**6)),
     )
 
 
@@ -113,6 +119,10 @@ def test_the_identity_of_a_known_genesis_never_changes(make_genesis: MakeGenesis
         {"allocations": {}},
         {"predeploys": ()},
         {"extra_data": b""},
+        {"staking": StakingParameters(unbonding_time_s=7)},
+        {"upgrade_authority": Address(b"\x34" * 20)},
+        {"upgrade_notice_blocks": 7},
+        {"chain_contracts": {"distribution": 1, "slashing": 1, "staking": 1}},
     ],
 )
 def test_every_field_changes_the_identity(make_genesis: MakeGenesis, change: dict[str, Any]) -> None:
@@ -121,10 +131,13 @@ def test_every_field_changes_the_identity(make_genesis: MakeGenesis, change: dic
 
 ONE = "0x1111111111111111111111111111111111111111"
 TWO = "0x2222222222222222222222222222222222222222"
+RESERVED = "0x00000000000000000000000000000000005c0099"
 REMOVE = object()
 
 FAULTS: list[tuple[str, Any, str, str]] = [
-    ("format", 2, "$.format", "reads format 1"),
+    ("format", 1, "$.format", "without staking, this program reads format 2"),
+    ("format", 3, "$.format", "reads format 2"),
+    ("format", "2", "$.format", "whole number"),
     ("format", REMOVE, "$.format", "missing"),
     ("chain_id", 0, "$.chain_id", "whole number from 1"),
     ("chain_id", "4242", "$.chain_id", "not a string"),
@@ -160,7 +173,32 @@ FAULTS: list[tuple[str, Any, str, str]] = [
     ("validators.0.public_key", "0x02", "$.validators[0].public_key", "33 bytes"),
     ("validators.0.public_key", "0x02" + "ff" * 32, "$.validators[0].public_key", "not a point"),
     ("validators.0.operator", "0x00", "$.validators[0].operator", "40 hex digits"),
+    ("validators.0.operator", "0x" + "00" * 20, "$.validators[0].operator", "nobody has the key"),
+    ("validators.0.operator", RESERVED, "$.validators[0].operator", "nobody has the key"),
     ("validators.0.name", "", "$.validators[0].name", "printable"),
+    (
+        f"allocations.{RESERVED}",
+        {"balance": "1"},
+        f"$.allocations.{RESERVED}",
+        "reserved for a contract of the chain",
+    ),
+    ("upgrade_authority", "0x11", "$.upgrade_authority", "40 hex digits"),
+    ("upgrade_authority", REMOVE, "$.upgrade_authority", "missing"),
+    ("upgrade_notice_blocks", 0, "$.upgrade_notice_blocks", "whole number from 1"),
+    ("upgrade_notice_blocks", "10", "$.upgrade_notice_blocks", "not a string"),
+    ("staking", [], "$.staking", "an object is expected"),
+    ("staking.max_validators", 0, "$.staking.max_validators", "whole number from 1 to 200"),
+    ("staking.max_validators", REMOVE, "$.staking.max_validators", "missing"),
+    ("staking.max_validator", 1, "$.staking.max_validator", "did you mean 'max_validators'"),
+    ("staking.block_reward_wei", 10, "$.staking.block_reward_wei", "a string is expected"),
+    ("staking.block_reward_wei", str(10**25), "$.staking.block_reward_wei", "whole number from 0"),
+    ("staking.min_signed_bps", 10_001, "$.staking.min_signed_bps", "whole number from 0 to 10000"),
+    ("staking.min_signed_bps", "5", "$.staking.min_signed_bps", "not a string"),
+    ("chain_contracts.governor", 1, "$.chain_contracts.governor", "unknown contract, known are"),
+    ("chain_contracts.staking", 0, "$.chain_contracts.staking", "no version 0, it has 1"),
+    ("chain_contracts.staking", 99, "$.chain_contracts.staking", "no version 99"),
+    ("chain_contracts.staking", "1", "$.chain_contracts.staking", "whole number"),
+    ("chain_contracts.staking", REMOVE, "$.chain_contracts.staking", "every chain has it"),
     ("allocations.0x11", {"balance": "1"}, "$.allocations.0x11", "40 hex digits"),
     (
         "allocations.0x5aaeb6053F3E94C9b9A09f33669435E7Ef1BeAed",

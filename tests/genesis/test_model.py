@@ -19,6 +19,7 @@ from genesis import (
     GenesisValidator,
 )
 from genesis.model import MAX_TOTAL_POWER, MAX_VALIDATORS, PARAMETER_BOUNDS
+from vm.system.staking.parameters import StakingParameters
 
 MakeGenesis = Callable[..., Genesis]
 
@@ -50,15 +51,21 @@ def test_parameters_out_of_bounds_are_refused(name: str) -> None:
 
 
 def test_validators_are_bounded_in_number_and_power(make_genesis: MakeGenesis) -> None:
-    make_genesis(validators=tuple(validator(number) for number in range(MAX_VALIDATORS)))
-    with pytest.raises(GenesisError, match="201 validators"):
-        make_genesis(validators=tuple(validator(number) for number in range(MAX_VALIDATORS + 1)))
+    most = StakingParameters(max_validators=MAX_VALIDATORS)
+    make_genesis(validators=tuple(validator(number) for number in range(MAX_VALIDATORS)), staking=most)
+    with pytest.raises(GenesisError, match="201 validators, must be 1 to 200"):
+        make_genesis(
+            validators=tuple(validator(number) for number in range(MAX_VALIDATORS + 1)), staking=most
+        )
+    two = StakingParameters(max_validators=2)
+    with pytest.raises(GenesisError, match="3 validators, must be 1 to 2"):
+        make_genesis(validators=tuple(validator(number) for number in range(3)), staking=two)
     make_genesis(validators=(validator(0, MAX_TOTAL_POWER - 1), validator(1)))
     with pytest.raises(GenesisError, match="total power"):
         make_genesis(validators=(validator(0, MAX_TOTAL_POWER), validator(1)))
 
 
-def test_two_validators_share_neither_key_nor_name(make_genesis: MakeGenesis) -> None:
+def test_two_validators_share_neither_key_nor_name_nor_operator(make_genesis: MakeGenesis) -> None:
     first, second = validator(0), validator(1)
     same_key = GenesisValidator("other", first.public_key, 1, second.operator)
     with pytest.raises(
@@ -68,15 +75,19 @@ def test_two_validators_share_neither_key_nor_name(make_genesis: MakeGenesis) ->
     same_name = GenesisValidator(first.name, second.public_key, 1, second.operator)
     with pytest.raises(GenesisError, match=r"\$\.validators\[1\]\.name: same as that of validators\[0\]"):
         make_genesis(validators=(first, same_name))
+    same_operator = GenesisValidator(second.name, second.public_key, 1, first.operator)
+    with pytest.raises(GenesisError, match=r"\$\.validators\[1\]\.operator: same as that of validators\[0\]"):
+        make_genesis(validators=(first, same_operator))
 
 
 @pytest.mark.parametrize("chain_id", [1, 4242, 1338])
 def test_the_public_mnemonic_owns_nothing_outside_development_chains(
     make_genesis: MakeGenesis, chain_id: int
 ) -> None:
-    for key in derive_accounts(DEV_MNEMONIC, 10):
+    for key in derive_accounts(DEV_MNEMONIC, 16):
         cases: list[dict[str, Any]] = [
             {"allocations": {key.address: Allocation(balance=1)}},
+            {"upgrade_authority": key.address},
             {"validators": (GenesisValidator("one", validator(0).public_key, 1, key.address),)},
             {"validators": (GenesisValidator("one", key.public_key, 1, validator(0).operator),)},
         ]
@@ -92,7 +103,10 @@ def test_code_and_supply_are_bounded(make_genesis: MakeGenesis) -> None:
     make_genesis(allocations={one: Allocation(code=bytes(24_576))})
     with pytest.raises(GenesisError, match="EIP-170"):
         make_genesis(allocations={one: Allocation(code=bytes(24_577))})
-    make_genesis(allocations={one: Allocation(balance=2**255), two: Allocation(balance=2**255 - 1)})
+    staked = 10 * 10**18  # by the validator of the genesis
+    make_genesis(allocations={one: Allocation(balance=2**255), two: Allocation(balance=2**255 - 1 - staked)})
+    with pytest.raises(GenesisError, match="balances and stakes together"):
+        make_genesis(allocations={one: Allocation(balance=2**256 - 1)})
     with pytest.raises(GenesisError, match="together"):
         make_genesis(allocations={one: Allocation(balance=2**255), two: Allocation(balance=2**255)})
 

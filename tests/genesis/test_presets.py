@@ -19,6 +19,7 @@ from genesis import (
 )
 from genesis.predeploys import PREDEPLOYS
 from vm.forks import Fork
+from vm.system.staking.parameters import StakingParameters
 
 KEY = PrivateKey(b"\x03" * 32)
 VALIDATORS = [GenesisValidator("one", KEY.public_key, 10, KEY.address)]
@@ -34,6 +35,8 @@ def test_a_development_chain_has_ten_accounts_with_10_000_aur() -> None:
     assert genesis.forks.at(0) is Fork.PRAGUE
     assert genesis.predeploys == tuple(PREDEPLOYS)
     assert genesis.coin_symbol == "AUR"
+    assert genesis.upgrade_authority == dev_accounts()[0].address
+    assert genesis.staking == StakingParameters()
 
 
 def test_a_development_chain_takes_other_settings() -> None:
@@ -52,12 +55,18 @@ def test_a_development_chain_takes_other_settings() -> None:
 
 def test_a_test_network_makes_a_block_a_second() -> None:
     genesis = presets.testnet_genesis(
-        VALIDATORS, chain_id=4242, timestamp=7, allocations={OWNER: Allocation(balance=AUR)}
+        VALIDATORS,
+        chain_id=4242,
+        timestamp=7,
+        allocations={OWNER: Allocation(balance=AUR)},
+        upgrade_authority=OWNER,
     )
     assert genesis.gas_limit == 30_000_000
     assert genesis.parameters.block_interval_ms == 1_000
     assert genesis.parameters.empty_block_interval_ms == 0
     assert genesis.base_fee_per_gas == 10**9
+    assert (genesis.upgrade_authority, genesis.upgrade_notice_blocks) == (OWNER, 3_600)
+    assert genesis.staking == StakingParameters()
 
 
 @pytest.mark.parametrize("chain_id", [0, 1, 1338, 4242])
@@ -79,4 +88,5 @@ def test_its_accounts_are_refused_in_a_test_network() -> None:
             chain_id=4242,
             timestamp=7,
             allocations={dev_accounts()[3].address: Allocation(balance=1)},
+            upgrade_authority=OWNER,
         )

@@ -493,8 +493,10 @@ async def test_other_nodes_refuse_the_database(tmp_path: Path) -> None:
 
 def test_other_chains_are_refused(tmp_path: Path) -> None:
     one = GenesisValidator("one", VALIDATOR.public_key, 1, OPERATOR)
-    two = GenesisValidator("two", ACCOUNTS[0].public_key, 1, OPERATOR)
-    real = testnet_genesis([one], chain_id=4242, timestamp=GENESIS_TIME, allocations={})
+    two = GenesisValidator("two", ACCOUNTS[0].public_key, 1, ACCOUNTS[0].address)
+    real = testnet_genesis(
+        [one], chain_id=4242, timestamp=GENESIS_TIME, allocations={}, upgrade_authority=OPERATOR
+    )
     shared = dev_genesis([one, two], timestamp=GENESIS_TIME)
     for genesis, words in ((real, "chain id 4242 is not"), (shared, "2 validators needs consensus")):
         path = tmp_path / f"{genesis.chain_id}.json"
