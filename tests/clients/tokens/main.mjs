@@ -5,7 +5,7 @@ import { provider } from '../protocol.mjs';
 import { Suite } from './harness.mjs';
 
 const [makerName, artifactsPath, recordPath, ...only] = process.argv.slice(4);
-const SUITES = ['erc20', 'extensions', 'votes', 'erc721'];
+const SUITES = ['erc20', 'extensions', 'votes', 'erc721', 'erc1155'];
 
 const artifacts = JSON.parse(readFileSync(artifactsPath, 'utf8'));
 const target = await (await import(`./${makerName}.mjs`)).default(artifacts);
