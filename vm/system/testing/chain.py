@@ -64,7 +64,7 @@ class MinedBlock:
     """What the hooks of one block left: end of block `number - 1`, begin of `number`."""
 
     number: int
-    events: tuple[LoggedEvent, ...]
+    events: list[LoggedEvent]
     validator_updates: tuple[ValidatorUpdate, ...]
 
 
@@ -122,7 +122,7 @@ class TestChain:
         creator = self._sender(sender)
         self._created += 1
         target = create2_address(creator, self._created, contract.code) if at is None else at
-        encoded = contract._encode_constructor(*plain(arguments))
+        encoded = contract.constructing.encode(*plain(arguments))
         limit = GAS if gas is None else gas
         self.know(target, contract)
         self._run(
@@ -378,20 +378,21 @@ class TestChain:
         start, mined = self.block.timestamp, []
         for index in range(1, blocks + 1):
             world = self._state.world()
+            following = replace(
+                self.block,
+                number=self.block.number + 1,
+                timestamp=start + passed * index // blocks,
+                votes=tuple(votes),
+                misbehaviour=tuple(misbehaviour) if index == 1 else (),
+            )
             with _faults_are_fatal():
                 ended = run_end_block(world, self.block)
-                self.block = replace(
-                    self.block,
-                    number=self.block.number + 1,
-                    timestamp=start + passed * index // blocks,
-                    votes=tuple(votes),
-                    misbehaviour=tuple(misbehaviour) if index == 1 else (),
-                )
-                begun = run_begin_block(world, self.block)
+                begun = run_begin_block(world, following)
+            self.block = following
             self._state.commit(world.changes())
             updates = ended.validator_updates + begun.validator_updates
             self._follow(updates)
-            logs = tuple([self._read(log) for log in ended.logs + begun.logs])
+            logs = [self._read(log) for log in ended.logs + begun.logs]
             mined.append(MinedBlock(self.block.number, logs, updates))
         return mined
 

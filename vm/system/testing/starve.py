@@ -71,8 +71,9 @@ def _trace(world: WorldState) -> str:
         return f"logs: {world.logs}"
     if world.refund:
         return f"a refund of {world.refund} gas"
-    if world.destroyed:
-        return f"destroyed accounts: {world.destroyed}"
+    destroyed = world.destroyed()
+    if destroyed:
+        return f"destroyed accounts: {destroyed}"
     return ""
 
 

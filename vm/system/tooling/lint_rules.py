@@ -159,13 +159,13 @@ def check(tree: ast.Module, path: str, profile: Profile, declared: Declarations)
 
 
 def _walk(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes but what runs while a class is made, before there is any state."""
+    """All nodes but what runs while a class is made, or a value of one: contracts have no constructor of Python's."""
     stack = [tree]
     while stack:
         node = stack.pop()
         yield node
         for child in ast.iter_child_nodes(node):
-            if not (isinstance(child, ast.FunctionDef) and child.name == "__init_subclass__"):
+            if not (isinstance(child, ast.FunctionDef) and child.name in ("__init__", "__init_subclass__")):
                 stack.append(child)
 
 
