@@ -28,12 +28,14 @@ from vm.system.events import ContractError, Event
 from vm.system.registry import CHAIN_CONTRACTS, ChainContract, Registry
 from vm.system.runtime.faults import FAULTS
 from vm.system.runtime.hooks import run_begin_block, run_end_block, run_genesis
+from vm.system.storage.bind import layout_of
 from vm.system.testing.accounts import address_of
 from vm.system.testing.failures import CallFailed, CallReverted
 from vm.system.testing.handle import BoundFunction, ContractHandle, Declared, members_of
 from vm.system.testing.starve import Starvation, starve
 from vm.system.testing.state import StateCopy, TestState
 from vm.system.testing.values import Account, LoggedEvent, address, plain, read_log
+from vm.system.tooling.storage_reading import find, show
 
 COIN: Final = 10**18
 """Wei in a coin."""
@@ -216,6 +218,17 @@ class TestChain:
     def storage(self, account: Account) -> dict[int, int]:
         """Slots of an account that are not zero."""
         return self._state.storage_of(address(account))
+
+    def read(self, contract: ContractHandle, *path: object) -> Any:
+        """What is stored in a contract under a field, then keys, indexes and members: `chain.read(token, "balances",
+        alice)`. As the command line shows it: addresses and bytes as hex text. Raises InvalidPath."""
+        slots = self.storage(contract)
+        words = [f"0x{one.hex()}" if isinstance(one, bytes) else str(one) for one in plain(path)]
+
+        def load(slot: int) -> int:
+            return slots.get(slot, 0)
+
+        return show(find(layout_of(contract.declared).variables, words, load), load)
 
     @property
     def world(self) -> WorldState:
