@@ -71,6 +71,17 @@ class Receipt:
         return encoded if self.type is TransactionType.LEGACY else bytes((self.type,)) + encoded
 
 
+def decode_logs(raw: bytes) -> tuple[Log, ...]:
+    """Decode the RLP list of logs. Raises ReceiptError."""
+    try:
+        items = decode(raw)
+    except RlpError as error:
+        raise ReceiptError(f"malformed logs: {error}") from None
+    if not isinstance(items, list):
+        raise ReceiptError("malformed logs: not a list")
+    return tuple([_decode_log(item) for item in items])
+
+
 def decode_receipt(raw: bytes) -> Receipt:
     """Decode the canonical bytes of a receipt.
 

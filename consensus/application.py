@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chain.types import Hash32
-from consensus.types import Commit
+from consensus.types import Commit, Evidence
 from consensus.validator_set import ValidatorSet
 
 RequestHandler = Callable[[bytes, bytes], Awaitable[bytes]]
@@ -102,6 +102,12 @@ class Application(Protocol):
 
     async def wait_for_transactions(self) -> None:
         """Return as soon as `has_transactions()` is true."""
+
+    def report_evidence(self, evidence: Evidence) -> None:
+        """Take proof of double signing, whose signatures were verified, for a later block of this node.
+
+        At most one piece per validator and height; the same one may come again after a restart.
+        """
 
     async def certified_blocks(self, start: int, count: int, max_bytes: int) -> list[tuple[bytes, Commit]]:
         """Committed payloads with the commit of each, from height `start` upwards, to serve peers.

@@ -36,6 +36,7 @@ from consensus.ports import BuildJob, CommitJob, Job, ValidateJob
 from consensus.replica import JobResult, Replica
 from consensus.signer import FileSigner
 from consensus.status import ConsensusStatus
+from consensus.types import Evidence
 from consensus.wal import Wal
 
 MAX_EVENTS: Final = 64
@@ -228,6 +229,9 @@ class _TrioPort:
     def penalise(self, peer: bytes, reason: str) -> None:
         log.info("peer_penalised", peer=peer.hex(), reason=reason)
         self._transport.penalise(peer, reason)
+
+    def report_evidence(self, evidence: Evidence) -> None:
+        self._application.report_evidence(evidence)
 
     def start_job(self, job: Job) -> None:
         self._job_scope = trio.CancelScope()

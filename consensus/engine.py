@@ -20,6 +20,7 @@ from consensus import messages as m
 from consensus import round_machine as machine
 from consensus.certificates import (
     commit_of_precommits,
+    contradiction_of_late_precommit,
     round_certificate_of_votes,
     with_late_precommit,
 )
@@ -336,6 +337,11 @@ class Engine:
         """A precommit of the decided height; the next block's commit shows that its validator was there."""
         if work.last_commit is None or work.start.last_validators is None:
             return
+        evidence = contradiction_of_late_precommit(
+            work.last_commit, work.start.last_validators, received.vote
+        )
+        if evidence is not None:
+            self._accuse(work, received.vote.validator, evidence)
         commit = with_late_precommit(work.last_commit, work.start.last_validators, received.vote)
         if commit is not None:
             self._persist(received)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from chain.types import Hash32
-from consensus.types import Commit
+from consensus.types import Commit, Evidence
 
 
 class Clock(Protocol):
@@ -71,6 +71,9 @@ class Port(Protocol):
 
     def penalise(self, peer: bytes, reason: str) -> None:
         """Report misbehaviour."""
+
+    def report_evidence(self, evidence: Evidence) -> None:
+        """Hand over proof of double signing. The same piece may come again after a restart."""
 
     def start_job(self, job: Job) -> None:
         """Run a job; its result comes back through `Replica.on_job_done`. Only one runs at a time."""

@@ -40,7 +40,6 @@ from consensus.signer import FileSigner
 from consensus.status import ConsensusStatus, PeerStatus
 from consensus.timers import Timers
 from consensus.types import (
-    Evidence,
     PolkaCertificate,
     RoundCertificate,
     SignedMessage,
@@ -51,8 +50,6 @@ from consensus.types import (
 from consensus.undecided_blocks import UndecidedBlocks
 from consensus.wal import Wal
 
-MAX_EVIDENCE: Final = 64
-"""Proofs of double signing kept for the operator and the block builder; one validator gives one per height."""
 HOUSEKEEPING_S: Final = 5.0
 VERDICT_WAIT_S: Final = 0.1
 """How long the end of a propose step is put off at a time while its block is being judged."""
@@ -89,7 +86,6 @@ class Replica:
         port: Port,
         clock: Clock,
     ) -> None:
-        self.evidence: deque[Evidence] = deque(maxlen=MAX_EVIDENCE)
         self._chain_id = chain_id
         self._params = params
         self._signer = signer
@@ -106,6 +102,7 @@ class Replica:
         self._blocks = UndecidedBlocks(wal, self._jobs, self._requests.fetch, keep)
         self._gossip = Gossip(self._own.address)
         self._outgoing = Outgoing(port, self._own, self._gossip, self._blocks)
+        self._evidence_count = 0
         self._proposer: Address | None = None
         self._held: tuple[m.TimeoutElapsed, float] | None = None
 
@@ -178,6 +175,8 @@ class Replica:
             for effect in self._engine.handle(self._remember(entry, asked)):
                 if isinstance(effect, m.RoundEntered):
                     self._enter_round(effect)
+                elif isinstance(effect, m.ReportEvidence):
+                    self._run(effect)  # the process may have ended before anybody heard of it
                 elif isinstance(effect, m.Sign):
                     asked.add(effect.message)
         log.info("log_replayed", height=self._height, entries=entries, round=self._round)
@@ -514,7 +513,8 @@ class Replica:
                 self._on_decide(effect)
             case m.ReportEvidence():
                 log.error("double_signing_proven", evidence=repr(effect.evidence))
-                self.evidence.append(effect.evidence)
+                self._evidence_count += 1
+                self._port.report_evidence(effect.evidence)
             case m.RequestSync():
                 self._catch_up.urge(effect.height)
             case m.PenalisePeer():
@@ -591,5 +591,5 @@ class Replica:
             ),
             highest_peer_height=self._catch_up.highest_claim(),
             catching_up=self._catch_up.is_working(self._height),
-            evidence_count=len(self.evidence),
+            evidence_count=self._evidence_count,
         )

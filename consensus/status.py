@@ -42,7 +42,7 @@ class ConsensusStatus:
     peers: tuple[PeerStatus, ...]
     highest_peer_height: int  # highest head that a peer claims, 0 without peers
     catching_up: bool
-    evidence_count: int
+    evidence_count: int  # proofs of double signing that this process has found
 
     def as_json(self) -> dict[str, Json]:
         """Plain JSON values: hex with 0x for bytes, lower-case step names."""

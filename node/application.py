@@ -16,23 +16,26 @@ import trio
 
 from chain.block import Block
 from chain.errors import InvariantViolation, PeerError
-from chain.types import Address, Hash32
+from chain.types import ZERO_ADDRESS, Address, Hash32
 from consensus.application import BuiltBlock, ChainPosition, Validation
 from consensus.codec import decode_commit
-from consensus.types import Commit
+from consensus.types import Commit, Evidence
 from consensus.validator_set import ValidatorSet
 from node.block_execution import BlockExecutor, RefusedBlock
 from node.chain_record import (
     ChainRecord,
+    GenesisRecord,
     HeadRecord,
-    deciding_validators,
-    decode_chain_record,
+    chain_record_of,
     load_head_record,
+    record_bytes,
+    stored_record,
 )
-from node.chain_rules import ChainConstants, earliest_time_ms
+from node.chain_rules import ChainConstants, ConsensusReport, consensus_report, earliest_time_ms
 from node.config import ProductionSettings
 from node.engines import NATIVE_ONLY, EngineChoice
 from node.errors import AheadOfClock
+from node.evidence_pool import EvidencePool
 from node.payload import ConsensusRecord, encode_payload_parts
 from node.pool import TransactionPool
 from node.production import Chosen, ExecutedBlock, most_transactions
@@ -57,12 +60,12 @@ class ChainApplication:
     def __init__(
         self,
         constants: ChainConstants,
-        genesis_record: ChainRecord,
+        genesis_record: GenesisRecord,
         store: ChainStore,
         pool: TransactionPool,
         settings: ProductionSettings,
         wall_time_ms: Callable[[], int],
-        operator: Address | None,
+        own_address: Address | None,
         engines: EngineChoice = NATIVE_ONLY,
     ) -> None:
         self.constants = constants
@@ -71,8 +74,9 @@ class ChainApplication:
         self._pool = pool
         self._settings = settings
         self._wall_time_ms = wall_time_ms
-        self._operator = operator
-        self._executor = BlockExecutor(constants, store, pool.known, engines)
+        self._own_address = own_address  # of the consensus key, None on a node without one
+        self._executor = BlockExecutor(constants, genesis_record, store, pool.known, engines)
+        self._evidence = EvidencePool(store, constants.registry)
         self._executed: dict[Hash32, ExecutedBlock] = {}
         self._own_block: ExecutedBlock | None = None  # built on the head and not decided yet
         self._offers: Counter[Hash32] = Counter()  # how often this node proposed a block on the head
@@ -94,8 +98,16 @@ class ChainApplication:
         )
 
     def validators_of(self, height: int) -> ValidatorSet | None:
-        """The set that decides, or decided, the block of this height, up to the one after the head (any thread)."""
-        return deciding_validators(self._store, height, self._genesis_record)
+        """The set that decides, or decided, the block of this height, up to two after the head (any thread)."""
+        return self._executor.validators_of(height)
+
+    def chain_record(self, number: int) -> ChainRecord | None:
+        """What is stored with block `number`; None for block 0 and above the head (any thread)."""
+        return chain_record_of(self._store, number) if 1 <= number <= self._store.head.number else None
+
+    def report_evidence(self, evidence: Evidence) -> None:
+        """Proof of double signing, for a block that this node proposes."""
+        self._evidence.add(evidence)
 
     async def build(
         self,
@@ -114,16 +126,17 @@ class ChainApplication:
         if again is not None:
             self._offers[again.block.hash] += 1
             return BuiltBlock(again.block.hash, again.encoded)
-        if height != head.parent.header.number + 1 or self._operator is None:
+        if height != head.parent.header.number + 1:
             raise InvariantViolation(f"asked to build block {height} on head {head.parent.header.number}")
         deadline = time.monotonic() + min(deadline_s, self._settings.build_budget_ms / 1000)
-        record = ConsensusRecord(self._next_time_ms(head), last_commit)
+        evidence = self._evidence.offer(self._store.latest_state(), height)
+        record = ConsensusRecord(self._next_time_ms(head), last_commit, evidence)
         environment = self._environment(head, record)
         most = most_transactions(environment.gas_limit) + SPARE_CANDIDATES
         candidates = self._pool.candidates(environment.base_fee_per_gas, most)
 
         def work() -> tuple[ExecutedBlock, Chosen]:
-            return self._executor.build(environment, record, candidates, deadline)
+            return self._executor.build(head, environment, record, candidates, deadline)
 
         executed, chosen = await trio.to_thread.run_sync(work, limiter=self._one_at_a_time)
         self._pool.discard(chosen.unusable)
@@ -180,6 +193,9 @@ class ChainApplication:
             self._own_block = None
             self._offers.clear()
             self._pool.on_block(executed.update.changes.accounts)
+            self._evidence.follow(
+                self._store.latest_state(), executed.block.number, executed.payload.record.evidence
+            )
         self._log_committed(executed.block, commit)
         return self.position()
 
@@ -210,12 +226,55 @@ class ChainApplication:
     def pending_environment(self) -> BlockEnvironment:
         """The environment of a block built now by this node (any thread)."""
         head = self._head
-        return self._environment(head, ConsensusRecord(self._next_time_ms(head), head.commit))
+        evidence = self._evidence.offer(self._store.latest_state(), head.parent.header.number + 1)
+        return self._environment(head, ConsensusRecord(self._next_time_ms(head), head.commit, evidence))
+
+    def environment_of(self, number: int) -> BlockEnvironment | None:
+        """The environment that block `number` ran in; None above the head (any thread)."""
+        header = self._store.header(number)
+        if header is None:
+            return None
+        told = ConsensusReport()
+        if number > 0:
+            record = stored_record(self._store, number, self._genesis_record)
+            told = consensus_report(record, self.validators_of(number - 1), self.validators_of)
+        return BlockEnvironment(
+            chain_id=self.constants.chain_id,
+            number=number,
+            timestamp=header.timestamp,
+            beneficiary=header.beneficiary,
+            gas_limit=header.gas_limit,
+            base_fee_per_gas=header.base_fee_per_gas,
+            prev_randao=header.prev_randao,
+            excess_blob_gas=header.excess_blob_gas,
+            parent_beacon_block_root=header.parent_beacon_block_root,
+            parent_hash=header.parent_hash,
+            fork=self.constants.forks.at(number),
+            block_hash=self._store.canonical_hash,
+            evm=self.engines.evm,
+            votes=told.votes,
+            misbehaviour=told.misbehaviour,
+            fee_recipient=self.constants.fee_recipient,
+        )
 
     def _environment(self, head: HeadRecord, record: ConsensusRecord) -> BlockEnvironment:
-        """Of the block that this node makes on `head`; a follower shows the last one's beneficiary."""
-        beneficiary = self._operator if self._operator is not None else head.parent.header.beneficiary
-        return self._executor.environment(head, record, beneficiary)
+        """Of the block that this node makes on `head`."""
+        return self._executor.environment(head, record, self._beneficiary(head))
+
+    def _beneficiary(self, head: HeadRecord) -> Address:
+        """Who is named by a block of this node: the operator of its key.
+
+        A node that decides nothing shows its operator too, or the last block's. Should staking have forgotten a
+        validator that is still in the set, its block names another one of the set rather than not being made.
+        """
+        state, operator_of = self._store.latest_state(), self.constants.registry.operator_of
+        own = None if self._own_address is None else operator_of(state, self._own_address)
+        if own is not None:
+            return own
+        if self._own_address not in head.parent.validators:
+            return head.parent.header.beneficiary
+        operators = (operator_of(state, member.address) for member in head.parent.validators.validators)
+        return next((operator for operator in operators if operator is not None), ZERO_ADDRESS)
 
     def _next_time_ms(self, head: HeadRecord) -> int:
         return max(earliest_time_ms(self.constants, head.parent), self._wall_time_ms())
@@ -250,7 +309,7 @@ class ChainApplication:
             stored = self._store.consensus_record(number)
             if block is None or certificate is None or stored is None:
                 break
-            payload = encode_payload_parts(block, decode_chain_record(stored).record)
+            payload = encode_payload_parts(block, record_bytes(stored))
             size += len(payload)
             if served and size > max_bytes:
                 break

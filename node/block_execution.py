@@ -18,16 +18,27 @@ from chain.types import Address, Hash32
 from consensus.certificates import verify_commit
 from consensus.codec import encode_commit
 from consensus.types import Commit
-from node.chain_record import HeadRecord, encode_chain_record, following_chain_record, head_record_after
+from consensus.validator_set import ValidatorSet
+from node.chain_record import (
+    ChainRecord,
+    GenesisRecord,
+    HeadRecord,
+    deciding_validators,
+    following_validators,
+    head_record_after,
+    write_chain_record,
+)
 from node.chain_rules import (
     EXTRA_DATA,
     ChainConstants,
     ExecutionRoots,
     check_beneficiary,
     check_clock,
+    check_evidence,
     check_header,
     check_payload_is_of_header,
     check_record,
+    consensus_report,
     environment_after,
     make_header,
 )
@@ -69,11 +80,13 @@ class BlockExecutor:
     def __init__(
         self,
         constants: ChainConstants,
+        genesis_record: GenesisRecord,
         store: ChainStore,
         known: KnownTransaction,
         engines: EngineChoice = NATIVE_ONLY,
     ) -> None:
         self._constants = constants
+        self._genesis_record = genesis_record
         self._engines = engines
         self._store = store
         self._known = known
@@ -81,14 +94,20 @@ class BlockExecutor:
     def environment(
         self, head: HeadRecord, record: ConsensusRecord, beneficiary: Address
     ) -> BlockEnvironment:
-        """The environment of the next block."""
+        """The environment of the next block (any thread)."""
+        told = consensus_report(record, head.validators, self.validators_of)
         environment = environment_after(
-            self._constants, head.parent, record, beneficiary, self._store.canonical_hash
+            self._constants, head.parent, record, beneficiary, self._store.canonical_hash, told
         )
         return replace(environment, evm=self._engines.evm)
 
+    def validators_of(self, height: int) -> ValidatorSet | None:
+        """The set that decides, or decided, the block of this height, up to two after the head (any thread)."""
+        return deciding_validators(self._store, height, self._genesis_record)
+
     def build(
         self,
+        head: HeadRecord,
         environment: BlockEnvironment,
         record: ConsensusRecord,
         candidates: Sequence[RecoveredTransaction],
@@ -112,7 +131,7 @@ class BlockExecutor:
                 continue
             chosen = Chosen(chosen.included, (*crashed, *chosen.unusable))
             result = builder.finish()
-            executed = self._outcome(environment, record, chosen.included, result, EXTRA_DATA)
+            executed = self._outcome(head, environment, record, chosen.included, result, EXTRA_DATA)
             execution = Execution(result, tuple(builder.outcomes))
             self._confirm(environment, chosen.included, execution, executed.block)
             return executed, chosen
@@ -157,12 +176,19 @@ class BlockExecutor:
                 head.parent.header.hash,
                 last_commit,
             )
+        check_evidence(
+            self._constants,
+            payload.block.number,
+            self._store.latest_state(),
+            payload.record,
+            self.validators_of,
+        )
         return self._execute(head, payload)
 
     def execute_decided(self, head: HeadRecord, raw: bytes, commit: Commit) -> ExecutedBlock:
         """Executes a payload that +2/3 decided, so a fault in it is a fault of this program.
 
-        The parent's commit inside was judged by those validators. Raises InvariantViolation.
+        The parent's commit and the evidence inside were judged by those validators. Raises InvariantViolation.
         """
         try:
             payload = self._decode(raw)
@@ -179,21 +205,25 @@ class BlockExecutor:
 
     def write(self, head: HeadRecord, executed: ExecutedBlock, commit: Commit) -> HeadRecord:
         """Makes the block durable with its commit, in one batch; returns the new head."""
-        record = encode_record(executed.payload.record)
+        record = executed.payload.record
+        chain_record = ChainRecord(
+            encode_record(record), executed.following, executed.updates, executed.events
+        )
         self._store.commit_block(
             executed.block,
             executed.receipts,
             executed.update,
             encode_commit(commit),
-            encode_chain_record(following_chain_record(head.parent, record)),
+            write_chain_record(self._store, chain_record),
         )
-        return head_record_after(head.parent, executed.block, executed.payload.record.timestamp_ms, commit)
+        return head_record_after(head.parent, executed.block, record.timestamp_ms, commit, executed.following)
 
     def _execute(self, head: HeadRecord, payload: BlockPayload) -> ExecutedBlock:
         header = payload.block.header
-        check_beneficiary(self._constants, head.parent, header)
+        state = self._store.latest_state()
+        check_beneficiary(self._constants, head.parent, state, header)
         environment = self.environment(head, payload.record, header.beneficiary)
-        execution = execute_watched(self._store.latest_state(), environment, payload.transactions)
+        execution = execute_watched(state, environment, payload.transactions)
         self._confirm(environment, payload.transactions, execution, payload.block)
         try:
             result = execution.result()
@@ -202,7 +232,9 @@ class BlockExecutor:
         except Exception as error:
             log.exception("execution_crashed", block="0x" + header.hash.hex(), height=header.number)
             raise InvalidPayload(f"execution crashed: {error!r}") from error
-        executed = self._outcome(environment, payload.record, payload.transactions, result, header.extra_data)
+        executed = self._outcome(
+            head, environment, payload.record, payload.transactions, result, header.extra_data
+        )
         check_header(executed.block.header, header)
         return executed
 
@@ -225,6 +257,7 @@ class BlockExecutor:
 
     def _outcome(
         self,
+        head: HeadRecord,
         environment: BlockEnvironment,
         record: ConsensusRecord,
         transactions: Sequence[RecoveredTransaction],
@@ -243,4 +276,12 @@ class BlockExecutor:
         header = make_header(environment, roots, extra_data=extra_data)
         block = Block(header, tuple(recovered.transaction for recovered in transactions))
         payload = BlockPayload(block, tuple(transactions), record)
-        return ExecutedBlock(payload, encode_payload(payload), tuple(result.receipts), update)
+        return ExecutedBlock(
+            payload,
+            encode_payload(payload),
+            tuple(result.receipts),
+            update,
+            following_validators(head.parent, result.validator_updates),
+            result.validator_updates,
+            result.events,
+        )

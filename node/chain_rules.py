@@ -11,24 +11,28 @@ cannot differ. Pure. Never executes transactions (vm.block) or verifies signatur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from chain.errors import InvariantViolation, PeerError
 from chain.fees import next_base_fee
 from chain.header import Header
 from chain.keccak import EMPTY_OMMERS_HASH, EMPTY_TRIE_ROOT, keccak256
 from chain.ordered_trie import ordered_root
 from chain.types import Address, Hash32
-from consensus.certificates import commit_hash
+from consensus.certificates import commit_hash, verify_evidence
 from consensus.consensus_root import ConsensusData, evidence_hash
+from consensus.evidence import accused_of, height_of
 from consensus.params import ConsensusParams
+from consensus.types import BlockIdFlag, Commit
 from consensus.validator_set import ValidatorSet
 from node.errors import AheadOfClock, InvalidPayload
 from node.payload import BlockPayload, ConsensusRecord
-from vm.environment import BlockEnvironment
+from node.validator_registry import ValidatorRegistry
+from state.reader import StateReader
+from vm.environment import BlockEnvironment, CommitVote, Misbehaviour
 from vm.forks import ForkSchedule
 
-NO_EVIDENCE_HASH = evidence_hash(())
 EXTRA_DATA = b"aurigraph"
 POW_NONCE = bytes(8)
 _RANDAO_TAG = b"aurigraph-prev-randao\x01"
@@ -36,13 +40,17 @@ _RANDAO_TAG = b"aurigraph-prev-randao\x01"
 
 @dataclass(frozen=True, slots=True)
 class ChainConstants:
-    """What genesis fixes. `operators` gives each validator's payment address; gas_limit is per block."""
+    """What genesis fixes, and where the state tells about validators. gas_limit is per block.
+
+    fee_recipient: the account that shares out the fees of blocks; None where the beneficiary keeps them.
+    """
 
     chain_id: int
     gas_limit: int
     forks: ForkSchedule
     params: ConsensusParams
-    operators: Mapping[Address, Address]
+    registry: ValidatorRegistry
+    fee_recipient: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +87,43 @@ def _consensus_data(
         next_validators_hash=next_validators.hash(),
         params_hash=constants.params.hash(),
         last_commit_hash=commit_hash(record.last_commit),
-        evidence_hash=NO_EVIDENCE_HASH,
+        evidence_hash=evidence_hash(record.evidence),
         timestamp_ms=record.timestamp_ms,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsensusReport:
+    """What hooks of a block hear of consensus: who was there for the parent, and who is proven to have signed twice."""
+
+    votes: tuple[CommitVote, ...] = ()
+    misbehaviour: tuple[Misbehaviour, ...] = ()
+
+
+def consensus_report(
+    record: ConsensusRecord,
+    deciders: ValidatorSet | None,
+    validators_of: Callable[[int], ValidatorSet | None],
+) -> ConsensusReport:
+    """From a block's record: `deciders` signed the commit in it, `validators_of` gives the set of a decided height.
+
+    A validator counts as having signed unless its slot is absent: a vote for nil shows that it was there, as in
+    cosmos-sdk x/slashing. Power is that at the height of the evidence.
+    """
+    misbehaviour = tuple(
+        Misbehaviour(accused_of(piece), height_of(piece), validators.power_of(accused_of(piece)))
+        for piece in record.evidence
+        if (validators := validators_of(height_of(piece))) is not None
+    )
+    return ConsensusReport(_votes(deciders, record.last_commit), misbehaviour)
+
+
+def _votes(deciders: ValidatorSet | None, commit: Commit | None) -> tuple[CommitVote, ...]:
+    if deciders is None or commit is None:
+        return ()
+    return tuple(
+        CommitVote(member.address, member.power, slot.block_id_flag is not BlockIdFlag.ABSENT)
+        for member, slot in zip(deciders.validators, commit.signatures, strict=True)
     )
 
 
@@ -90,8 +133,9 @@ def environment_after(
     record: ConsensusRecord,
     beneficiary: Address,
     block_hash: Callable[[int], Hash32 | None],
+    told: ConsensusReport,
 ) -> BlockEnvironment:
-    """The environment in which the block after `parent` runs."""
+    """The environment in which the block after `parent` runs; `told`: see `consensus_report`."""
     number = parent.header.number + 1
     return BlockEnvironment(
         chain_id=constants.chain_id,
@@ -106,6 +150,9 @@ def environment_after(
         parent_hash=parent.header.hash,
         fork=constants.forks.at(number),
         block_hash=block_hash,
+        votes=told.votes,
+        misbehaviour=told.misbehaviour,
+        fee_recipient=constants.fee_recipient,
     )
 
 
@@ -198,11 +245,51 @@ def check_record(constants: ChainConstants, parent: ParentBlock, payload: BlockP
         raise InvalidPayload("only the first block has no commit of its parent")
 
 
-def check_beneficiary(constants: ChainConstants, parent: ParentBlock, header: Header) -> None:
-    """The fees must go to a validator of this height. Raises InvalidPayload."""
-    payable = {constants.operators.get(validator.address) for validator in parent.validators.validators}
-    if header.beneficiary not in payable:
-        raise InvalidPayload(f"beneficiary 0x{header.beneficiary.hex()} is no validator's operator")
+def check_beneficiary(
+    constants: ChainConstants, parent: ParentBlock, state: StateReader, header: Header
+) -> None:
+    """The operator of a validator of this height must be named; `state` is the parent's. Raises InvalidPayload."""
+    operator_of = constants.registry.operator_of
+    for validator in parent.validators.validators:
+        if operator_of(state, validator.address) == header.beneficiary:
+            return
+    raise InvalidPayload(f"beneficiary 0x{header.beneficiary.hex()} is no validator's operator")
+
+
+def check_evidence(
+    constants: ChainConstants,
+    number: int,
+    state: StateReader,
+    record: ConsensusRecord,
+    validators_of: Callable[[int], ValidatorSet | None],
+) -> None:
+    """Whether block `number` on the parent's `state` may carry the evidence in its record.
+
+    Each piece is about a decided height that is not too old, about a validator that was not punished for double
+    signing before (so that no two blocks carry evidence for the same deed), and its signatures verify.
+    Raises InvalidPayload.
+    """
+    if not record.evidence:
+        return
+    max_age_blocks = constants.registry.evidence_max_age_blocks(state)
+    for piece in record.evidence:
+        accused, height = accused_of(piece), height_of(piece)
+        if not is_of_age(height, number, max_age_blocks):
+            raise InvalidPayload(f"evidence about height {height} in block {number}")
+        if not constants.registry.may_be_accused(state, accused):
+            raise InvalidPayload(f"evidence about 0x{accused.hex()}, which is unknown or was punished before")
+        validators = validators_of(height)
+        if validators is None:
+            raise InvariantViolation(f"the validators of height {height} are not known")
+        try:
+            verify_evidence(constants.chain_id, validators, piece)
+        except PeerError as error:
+            raise InvalidPayload(f"evidence about 0x{accused.hex()} at height {height}: {error}") from error
+
+
+def is_of_age(height: int, number: int, max_age_blocks: int) -> bool:
+    """Whether block `number` may carry evidence about `height`: a decided one, at most so many blocks before."""
+    return 0 < height < number <= height + max_age_blocks
 
 
 def check_header(expected: Header, got: Header) -> None:

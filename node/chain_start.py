@@ -6,6 +6,7 @@ Owns the step from files to the objects that the node runs on. Never starts a ta
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,14 +25,16 @@ from genesis import (
     load_genesis,
 )
 from node.block_execution import HEADER_ROOM_BYTES
-from node.chain_record import ChainRecord, genesis_chain_record
+from node.chain_record import GenesisRecord, genesis_chain_record
 from node.chain_rules import ChainConstants, genesis_consensus_root
 from node.errors import ConfigError, HomeError
-from node.payload import ConsensusRecord, encode_record
+from node.payload import MAX_EVIDENCE_BYTES, MAX_EVIDENCE_PER_BLOCK, ConsensusRecord, encode_record
+from node.validator_registry import ValidatorRegistry
 from state.chain_store import ChainStore
 from state.dev_store import DEV_MARK, DevChainStore
 
-RECORD_BYTES = 256  # consensus record with a commit, its slots aside, and the framing of one transaction
+# Consensus record with a commit, its slots aside, all the evidence, and the framing of one transaction.
+RECORD_BYTES = 256 + MAX_EVIDENCE_PER_BLOCK * MAX_EVIDENCE_BYTES
 COMMIT_SLOT_BYTES = 96  # address, flag and signature of one validator in a commit
 
 
@@ -41,7 +44,7 @@ class ChainFile:
 
     genesis: Genesis
     constants: ChainConstants
-    record: ChainRecord
+    record: GenesisRecord
 
 
 def read_chain(path: Path) -> ChainFile:
@@ -59,7 +62,7 @@ def read_chain(path: Path) -> ChainFile:
             f"{path}: $.parameters.max_block_bytes: with {len(members)} validators a block with one transaction of the "
             f"largest size takes {least} bytes, {params.max_block_bytes} are allowed"
         )
-    operators: dict[Address, Address] = {
+    operators = {
         member.address: validator.operator
         for member, validator in zip(members, genesis.validators, strict=True)
     }
@@ -68,10 +71,18 @@ def read_chain(path: Path) -> ChainFile:
         gas_limit=genesis.gas_limit,
         forks=genesis.forks,
         params=params,
-        operators=operators,
+        registry=_genesis_registry(operators),
     )
     record = encode_record(ConsensusRecord(genesis.timestamp * 1000, None))
     return ChainFile(genesis, constants, genesis_chain_record(validators, record))
+
+
+def _genesis_registry(operators: Mapping[Address, Address]) -> ValidatorRegistry:
+    return ValidatorRegistry(
+        operator_of=lambda _, validator: operators.get(validator),
+        is_tombstoned=lambda _, __: False,
+        evidence_max_age_blocks=lambda _: 100_000,
+    )
 
 
 def least_block_bytes(validators: int) -> int:

@@ -25,11 +25,11 @@ from state.account import Account
 from state.changes import StateChanges
 from vm.block import BlockResult
 from vm.cross_check import Difference, Execution, ReadState, text_of
-from vm.environment import BlockEnvironment
+from vm.environment import BlockEnvironment, CommitVote, Misbehaviour
 from vm.forks import Fork
 from vm.transaction import TransactionResult
 
-REPORT_FORMAT: Final = 1
+REPORT_FORMAT: Final = 2
 MAX_REPORTS: Final = 16
 """In one folder. A supervisor may start a node again and again; the first reports are the interesting ones."""
 
@@ -144,6 +144,15 @@ def _content(told: Disagreement) -> dict[str, Any]:
             "parentBeaconBlockRoot": text_of(environment.parent_beacon_block_root),
             "parentHash": text_of(environment.parent_hash),
             "fork": environment.fork.name.lower(),
+            "votes": [
+                {"validator": text_of(vote.validator), "power": str(vote.power), "signed": vote.signed}
+                for vote in environment.votes
+            ],
+            "misbehaviour": [
+                {"validator": text_of(deed.validator), "height": str(deed.height), "power": str(deed.power)}
+                for deed in environment.misbehaviour
+            ],
+            "feeRecipient": None if environment.fee_recipient is None else text_of(environment.fee_recipient),
         },
         "transactions": [text_of(recovered.transaction.raw) for recovered in told.transactions],
         "transactionHashes": [text_of(recovered.transaction.hash) for recovered in told.transactions],
@@ -230,8 +239,9 @@ def _account(told: dict[str, str] | None) -> Account | None:
     return Account(int(told["nonce"]), int(told["balance"]), EMPTY_TRIE_ROOT, code_hash)
 
 
-def _environment(told: dict[str, str], hashes: dict[str, str | None]) -> BlockEnvironment:
+def _environment(told: dict[str, Any], hashes: dict[str, str | None]) -> BlockEnvironment:
     known = {int(at): None if text is None else Hash32(_bytes(text)) for at, text in hashes.items()}
+    recipient = told["feeRecipient"]
     return BlockEnvironment(
         chain_id=int(told["chainId"]),
         number=int(told["number"]),
@@ -245,6 +255,15 @@ def _environment(told: dict[str, str], hashes: dict[str, str | None]) -> BlockEn
         parent_hash=Hash32(_bytes(told["parentHash"])),
         fork=Fork[told["fork"].upper()],
         block_hash=known.get,
+        votes=tuple(
+            CommitVote(Address(_bytes(vote["validator"])), int(vote["power"]), bool(vote["signed"]))
+            for vote in told["votes"]
+        ),
+        misbehaviour=tuple(
+            Misbehaviour(Address(_bytes(deed["validator"])), int(deed["height"]), int(deed["power"]))
+            for deed in told["misbehaviour"]
+        ),
+        fee_recipient=None if recipient is None else Address(_bytes(recipient)),
     )
 
 

@@ -12,7 +12,7 @@ in the parent beacon block root of the header.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from chain.types import Address, Hash32, checksum_address
 from consensus.sign_bytes import vote_sign_bytes
@@ -45,17 +45,18 @@ def certificate_json(chain_id: int, validators: ValidatorSet, commit: Commit) ->
 
 
 def validators_json(
-    validators: ValidatorSet, operators: Mapping[Address, Address]
+    validators: ValidatorSet, operator_of: Callable[[Address], Address | None]
 ) -> Sequence[Mapping[str, Json]]:
-    """A validator set in its order; `operators` get the fees of blocks that the validator proposes."""
+    """A validator set in its order; `operator_of` tells who runs the validator of a consensus address."""
     return [
         {
             "address": checksum_address(validator.address),
             "publicKey": "0x" + validator.public_key33.hex(),
             "power": validator.power,
-            "operator": checksum_address(operators[validator.address]),
+            "operator": None if operator is None else checksum_address(operator),
         }
         for validator in validators.validators
+        for operator in (operator_of(validator.address),)
     ]
 
 

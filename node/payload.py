@@ -18,24 +18,33 @@ from chain.header import decode_header
 from chain.keccak import keccak256
 from chain.transaction import RecoveredTransaction, decode_transaction, recover_sender
 from chain.types import Hash32
-from consensus.codec import decode_commit, encode_commit
-from consensus.types import Commit
+from consensus.codec import decode_commit, decode_evidence, encode_commit, encode_evidence
+from consensus.evidence import accused_of, canonical
+from consensus.types import Commit, Evidence
 from node.errors import InvalidPayload
 
 PAYLOAD_VERSION = 1
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 MAX_HEADER_BYTES = 1024  # a Prague header is about 620 bytes
 MAX_TRANSACTIONS_PER_BLOCK = 100_000  # a plain transfer is over 100 bytes; a block is at most a few MB
+# Each piece costs two signature checks and a lookup, and takes stake from somebody: 16 validators that signed twice are
+# more than the chain survives, and further ones wait for the next block.
+MAX_EVIDENCE_PER_BLOCK = 16
+MAX_EVIDENCE_BYTES = 320  # two signed proposals with the largest numbers take 288
 
 KnownTransaction = Callable[[Hash32], RecoveredTransaction | None]
 
 
 @dataclass(frozen=True, slots=True)
 class ConsensusRecord:
-    """What consensus adds to a block: its exact time and the proof that its parent was decided."""
+    """What consensus adds to a block: its exact time, the parent's commit, and proof of double signing.
+
+    evidence: at most MAX_EVIDENCE_PER_BLOCK canonical pieces, one a validator, by ascending consensus address.
+    """
 
     timestamp_ms: int
     last_commit: Commit | None  # None only in block 1, whose parent is the genesis block
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +107,40 @@ def decode_payload(
 def encode_record(record: ConsensusRecord) -> bytes:
     """The stored form of the record."""
     commit = encode_commit(record.last_commit) if record.last_commit is not None else b""
-    packed: bytes = msgpack.packb([RECORD_VERSION, record.timestamp_ms, commit])
+    evidence = [encode_evidence(piece) for piece in record.evidence]
+    packed: bytes = msgpack.packb([RECORD_VERSION, record.timestamp_ms, commit, evidence])
     return packed
 
 
 def decode_record(raw: bytes) -> ConsensusRecord:
     """Raises InvalidPayload."""
-    version, timestamp_ms, commit = _unpack(raw, 3, len(raw))
+    version, timestamp_ms, commit, evidence = _unpack(raw, 4, len(raw))
     if version != RECORD_VERSION or type(timestamp_ms) is not int or not 0 <= timestamp_ms < 1 << 63:
         raise InvalidPayload("consensus record has an unknown version or a wrong time")
     if not isinstance(commit, bytes):
         raise InvalidPayload("commit must be a byte string")
     try:
-        return ConsensusRecord(timestamp_ms, decode_commit(commit) if commit else None)
+        last_commit = decode_commit(commit) if commit else None
     except NodeError as error:
         raise InvalidPayload(f"commit does not decode: {error}") from error
+    return ConsensusRecord(timestamp_ms, last_commit, _decode_pieces(evidence))
+
+
+def _decode_pieces(pieces: object) -> tuple[Evidence, ...]:
+    if not isinstance(pieces, list) or len(pieces) > MAX_EVIDENCE_PER_BLOCK:
+        raise InvalidPayload(f"evidence is not a list of at most {MAX_EVIDENCE_PER_BLOCK}")
+    if not all(isinstance(piece, bytes) and len(piece) <= MAX_EVIDENCE_BYTES for piece in pieces):
+        raise InvalidPayload("a piece of evidence is not a short byte string")
+    try:
+        evidence = tuple(decode_evidence(piece) for piece in pieces)
+    except NodeError as error:
+        raise InvalidPayload(f"evidence does not decode: {error}") from error
+    accused = [accused_of(piece) for piece in evidence]
+    if accused != sorted(set(accused)):
+        raise InvalidPayload("evidence is not about different validators in ascending order")
+    if any(canonical(piece) != piece for piece in evidence):
+        raise InvalidPayload("the messages of a piece of evidence are not in order")
+    return evidence
 
 
 def _recover(raw: bytes, chain_id: int, known: KnownTransaction) -> RecoveredTransaction:

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 from chain.block import Block
 from chain.errors import EnvironmentFault, InvariantViolation
-from chain.receipt import Receipt
+from chain.receipt import Log, Receipt
 from chain.transaction import RecoveredTransaction
 from chain.types import Address, Hash32
+from chain.validator_update import ValidatorUpdate
+from consensus.validator_set import ValidatorSet
 from node.payload import MAX_TRANSACTIONS_PER_BLOCK, BlockPayload
 from state.chain_store import StateUpdate
 from vm.block import BlockBuilder
@@ -40,12 +42,19 @@ _MAY_PASS = (NonceTooLow, InsufficientFunds, InsufficientFundsForTransfer)
 
 @dataclass(frozen=True, slots=True)
 class ExecutedBlock:
-    """A block with its whole outcome, ready to be written. Valid only on the head that it was executed on."""
+    """A block with its whole outcome, ready to be written. Valid only on the head that it was executed on.
+
+    following: the validators of the height after the next one, with `updates` applied. events: those of the block
+    itself, which no receipt has.
+    """
 
     payload: BlockPayload
     encoded: bytes
     receipts: tuple[Receipt, ...]
     update: StateUpdate
+    following: ValidatorSet
+    updates: tuple[ValidatorUpdate, ...] = ()
+    events: tuple[Log, ...] = ()
 
     @property
     def block(self) -> Block:

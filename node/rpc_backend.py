@@ -129,24 +129,10 @@ class NodeRpcBackend:
         return fork_configurations(self._store, self._application.constants)
 
     def environment_for(self, number: int) -> BlockEnvironment:
-        header = self._store.header(number)
-        if header is None:
+        environment = self._application.environment_of(number)
+        if environment is None:
             raise CallerError(f"header not found: {number}")
-        return BlockEnvironment(
-            chain_id=self.chain_id,
-            number=number,
-            timestamp=header.timestamp,
-            beneficiary=header.beneficiary,
-            gas_limit=header.gas_limit,
-            base_fee_per_gas=header.base_fee_per_gas,
-            prev_randao=header.prev_randao,
-            excess_blob_gas=header.excess_blob_gas,
-            parent_beacon_block_root=header.parent_beacon_block_root,
-            parent_hash=header.parent_hash,
-            fork=self._application.constants.forks.at(number),
-            block_hash=self._store.canonical_hash,
-            evm=self._application.engines.evm,
-        )
+        return environment
 
     def pending_environment(self) -> BlockEnvironment:
         return self._application.pending_environment()
@@ -246,7 +232,10 @@ class NodeRpcBackend:
     def validators(self, number: int | None = None) -> Sequence[Mapping[str, Json]] | None:
         application = self._application
         found = application.position().validators if number is None else application.validators_of(number)
-        return None if found is None else validators_json(found, application.constants.operators)
+        if found is None:
+            return None
+        state, registry = self._store.latest_state(), application.constants.registry
+        return validators_json(found, lambda address: registry.operator_of(state, address))
 
     def finality_certificate(self, number: int) -> Mapping[str, Json] | None:
         stored, validators = self._store.certificate(number), self._application.validators_of(number)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import structlog
 import trio
 
+from chain.types import Address
 from consensus.driver import ConsensusDriver
 from consensus.signer import FileSigner
 from node.admin import NodeAdmin, stop_process
@@ -124,9 +125,7 @@ async def serve_node(options: NodeOptions) -> None:
     chain = read_chain(home.genesis)
     constants = chain.constants
     signer = load_signer(home, constants.chain_id)
-    operator = None if signer is None else constants.operators.get(signer.address)
-    if signer is not None and operator is None:
-        log.warning("key_is_no_validator", address="0x" + signer.address.hex(), chain_id=constants.chain_id)
+    own_address = None if signer is None else signer.address
     async with AsyncExitStack() as stack:
         store = open_store(home.database, chain)
         stack.callback(store.close)
@@ -137,8 +136,9 @@ async def serve_node(options: NodeOptions) -> None:
         pool = TransactionPool(constants, store, config.mempool, journal)
         engines = _choose_engines(config.vm, home)
         application = ChainApplication(
-            constants, chain.record, store, pool, config.production, wall_time_ms, operator, engines
+            constants, chain.record, store, pool, config.production, wall_time_ms, own_address, engines
         )
+        _tell_stranger(application, own_address)
         network = await _open_network(stack, options, constants.params.max_block_bytes)
         transport = ConsensusTransport(network) if network is not None else SilentTransport()
         driver = ConsensusDriver(
@@ -209,6 +209,13 @@ def load_signer(home: NodeHome, chain_id: int) -> FileSigner | None:
     if not home.validator_key.exists():
         return None
     return FileSigner.load(home.validator_key, chain_id)
+
+
+def _tell_stranger(application: ChainApplication, own_address: Address | None) -> None:
+    """A key outside of the set follows, and votes as soon as staking makes it a validator, without a new start."""
+    if own_address is not None and own_address not in application.position().validators:
+        chain_id = application.constants.chain_id
+        log.warning("key_is_no_validator", address="0x" + own_address.hex(), chain_id=chain_id)
 
 
 def rpc_config(config: NodeConfig, home: NodeHome | None = None) -> RpcConfig:

@@ -17,7 +17,7 @@ from chain.types import Address, Hash32
 from consensus.sign_bytes import sign_digest
 from consensus.types import BlockIdFlag, Commit, CommitSignature, Vote, VoteKind
 from node.application import ChainApplication
-from node.chain_record import ChainRecord, HeadRecord, load_head_record
+from node.chain_record import GenesisRecord, HeadRecord, load_head_record
 from node.chain_rules import ChainConstants, earliest_time_ms
 from node.config import ProductionSettings
 from node.dev.clock import DevClock
@@ -51,7 +51,7 @@ class DevApplication(ChainApplication):
     def __init__(
         self,
         constants: ChainConstants,
-        genesis_record: ChainRecord,
+        genesis_record: GenesisRecord,
         store: ChainStore,
         pool: TransactionPool,
         settings: ProductionSettings,
@@ -59,12 +59,10 @@ class DevApplication(ChainApplication):
         key: PrivateKey,
         engines: EngineChoice,
     ) -> None:
-        operator = constants.operators[key.address]
-        super().__init__(constants, genesis_record, store, pool, settings, clock, operator, engines)
+        super().__init__(constants, genesis_record, store, pool, settings, clock, key.address, engines)
         self.clock = clock
         self.wishes = BlockWishes()
         self.tells_blocks = True
-        self._genesis_record = genesis_record
         self._key = key
 
     @property

@@ -105,7 +105,7 @@ async def serve_dev_node(
     async with AsyncExitStack() as stack:
         key_file = KeyFile.open(home.validator_key)
         stack.callback(key_file.close)
-        if key_file.key.address not in constants.operators:
+        if key_file.key.address not in chain.record.validators:
             raise HomeError(f"{home.validator_key} is not the key of the validator that {home.genesis} names")
         store = open_dev_store(home.database, chain)
         stack.callback(store.close)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from consensus.codec import decode_message
 from consensus.messages import WireMessage
 from consensus.ports import Job
+from consensus.types import Evidence
 
 
 @dataclass
@@ -15,6 +16,7 @@ class RecordingPort:
     requests: list[tuple[int, bytes, WireMessage]] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     penalties: list[tuple[bytes, str]] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
     cancelled: int = 0
     connected: list[bytes] = field(default_factory=lambda: [b"a", b"b", b"c"])
     transactions: bool = True
@@ -34,6 +36,9 @@ class RecordingPort:
 
     def penalise(self, peer: bytes, reason: str) -> None:
         self.penalties.append((peer, reason))
+
+    def report_evidence(self, evidence: Evidence) -> None:
+        self.evidence.append(evidence)
 
     def start_job(self, job: Job) -> None:
         self.jobs.append(job)

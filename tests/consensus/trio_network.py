@@ -13,7 +13,7 @@ from consensus.application import BuiltBlock, ChainPosition, RequestHandler, Val
 from consensus.driver import ConsensusDriver
 from consensus.params import ConsensusParams
 from consensus.signer import FileSigner
-from consensus.types import Commit
+from consensus.types import Commit, Evidence
 from tests.sim.chain import HashChain, genesis_set, key_of
 from tests.sim.checker import Checker
 
@@ -80,6 +80,9 @@ class ChainApplication:
 
     async def wait_for_transactions(self) -> None:
         await self._transactions.wait()
+
+    def report_evidence(self, evidence: Evidence) -> None:
+        self._checker.accused(evidence)
 
     async def certified_blocks(self, start: int, count: int, max_bytes: int) -> list[tuple[bytes, Commit]]:
         await trio.lowlevel.checkpoint()

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
+
+from chain.receipt import Log
 from chain.secp256k1 import PrivateKey
 from chain.transaction import Transaction, TransactionType, UnsignedTransaction, sign_transaction
 from chain.types import Address, Hash32
+from chain.validator_update import ValidatorUpdate
 from consensus.sign_bytes import sign_digest
 from consensus.types import BlockIdFlag, Commit, CommitSignature, Vote, VoteKind
 from genesis import ConsensusParameters, GenesisValidator, dev_accounts, dev_genesis, dump_genesis
@@ -18,6 +22,9 @@ from node.engines import NATIVE_ONLY, EngineChoice
 from node.fork_option import parse_forks
 from node.journal import TransactionJournal
 from node.pool import TransactionPool
+from state.world import WorldState
+from vm.environment import BlockEnvironment
+from vm.system.runtime.hooks import HookResult, run_end_block
 
 VALIDATOR = PrivateKey(b"\x42" * 32)
 OPERATOR = Address(b"\x0f" * 20)
@@ -49,6 +56,8 @@ class HandDrivenChain:
     forks: str = "prague"
 
     def __post_init__(self) -> None:
+        self._hooks: dict[int, HookResult] = {}
+        self._patches = pytest.MonkeyPatch()
         path = self.folder / "genesis.json"
         validator = GenesisValidator("one", VALIDATOR.public_key, 1, OPERATOR)
         genesis = dev_genesis([validator], timestamp=GENESIS_TIME, parameters=self.parameters)
@@ -65,12 +74,22 @@ class HandDrivenChain:
             self.pool,
             ProductionSettings(),
             self.clock,
-            OPERATOR,
+            VALIDATOR.address,
             self.engines,
         )
 
     def close(self) -> None:
+        self._patches.undo()
         self.store.close()
+
+    def update_validators(self, number: int, *updates: ValidatorUpdate, logs: tuple[Log, ...] = ()) -> None:
+        """Let the hooks of block `number` ask for these updates, and log this; after others set before."""
+        self._hooks[number] = HookResult(logs, updates)
+
+        def end_block(world: WorldState, env: BlockEnvironment) -> HookResult:
+            return self._hooks.get(env.number) or run_end_block(world, env)
+
+        self._patches.setattr("vm.block.run_end_block", end_block)
 
     async def build(self) -> tuple[int, Hash32, bytes]:
         position = self.application.position()

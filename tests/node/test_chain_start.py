@@ -6,11 +6,13 @@ import trio
 
 from chain.errors import EnvironmentFault
 from chain.transaction import MAX_TRANSACTION_BYTES
-from chain.types import Hash32
+from chain.types import Address, Hash32
+from consensus.codec import encode_evidence
+from consensus.types import MAX_HEIGHT, MAX_ROUND, DuplicateProposalEvidence, Proposal
 from genesis import ConsensusParameters, Genesis, GenesisValidator, dev_genesis, dump_genesis
 from node.chain_start import COMMIT_SLOT_BYTES, RECORD_BYTES, least_block_bytes, open_store, read_chain
 from node.errors import ConfigError
-from node.payload import ConsensusRecord, encode_record
+from node.payload import MAX_EVIDENCE_BYTES, MAX_EVIDENCE_PER_BLOCK, ConsensusRecord, encode_record
 from tests.node.chain_fixture import GENESIS_TIME, OPERATOR, VALIDATOR, HandDrivenChain, commit_of, transfer
 
 LEAST = least_block_bytes(1)
@@ -27,7 +29,6 @@ def test_the_chain_follows_from_the_file(tmp_path: Path) -> None:
     path.write_bytes(dump_genesis(genesis(block_interval_ms=321)))
     chain = read_chain(path)
     assert chain.constants.params.block_interval_ms == 321
-    assert chain.constants.operators == {VALIDATOR.address: OPERATOR}
     assert [member.address for member in chain.record.validators.validators] == [VALIDATOR.address]
     store = open_store(tmp_path / "db", chain)
     first = store.head
@@ -69,7 +70,14 @@ def test_blocks_too_small_for_a_transaction_or_a_commit_are_refused(tmp_path: Pa
 def test_the_room_for_a_commit_is_enough() -> None:
     one = commit_of(1337, 2**60, Hash32(b"\x01" * 32))
     many = replace(one, signatures=one.signatures * 200)
-    assert len(encode_record(ConsensusRecord(2**62, many))) <= 200 * COMMIT_SLOT_BYTES + RECORD_BYTES
+    signature, address = b"\xff" * 64, Address(b"\xff" * 20)
+    proposal = Proposal(MAX_HEIGHT, MAX_ROUND, MAX_ROUND - 1, Hash32(b"\xff" * 32), address, signature)
+    piece = DuplicateProposalEvidence(proposal, proposal)
+    assert len(encode_evidence(piece)) <= MAX_EVIDENCE_BYTES
+    evidence = (piece,) * MAX_EVIDENCE_PER_BLOCK
+    assert (
+        len(encode_record(ConsensusRecord(2**62, many, evidence))) <= 200 * COMMIT_SLOT_BYTES + RECORD_BYTES
+    )
 
 
 async def test_the_smallest_allowed_block_takes_the_largest_transaction(tmp_path: Path) -> None:

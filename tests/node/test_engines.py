@@ -184,8 +184,12 @@ async def test_the_block_of_a_report_can_be_executed_again_without_the_node(tmp_
     found = differences(native, generous)
     assert [difference.first for difference in found] == [difference["first"] for difference in written]
     assert differences(native, reference) == ()
+    (tmp_path / "other.json").write_text('{"format": 2}')
     with pytest.raises(EnvironmentFault, match="not a report"):
-        read_report(tmp_path / "genesis.json")
+        read_report(tmp_path / "other.json")
+    (tmp_path / "other.json").write_text('{"format": 1}')
+    with pytest.raises(EnvironmentFault, match="this program reads 2"):
+        read_report(tmp_path / "other.json")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,23 @@ from chain.header import Header
 from chain.keccak import EMPTY_OMMERS_HASH, EMPTY_TRIE_ROOT
 from chain.transaction import RecoveredTransaction
 from chain.types import Address, Hash32
-from consensus.types import BlockIdFlag, Commit, CommitSignature
+from consensus.codec import encode_evidence
+from consensus.types import (
+    MAX_HEIGHT,
+    MAX_ROUND,
+    BlockIdFlag,
+    Commit,
+    CommitSignature,
+    DuplicateProposalEvidence,
+    DuplicateVoteEvidence,
+    Evidence,
+    Proposal,
+    Vote,
+    VoteKind,
+)
 from node.errors import InvalidPayload
 from node.payload import (
+    MAX_EVIDENCE_PER_BLOCK,
     BlockPayload,
     ConsensusRecord,
     decode_payload,
@@ -41,7 +55,33 @@ commits = st.builds(
     hashes,
     st.lists(slots, min_size=1, max_size=4).map(tuple),
 )
-records = st.builds(ConsensusRecord, st.integers(0, 2**63 - 1), st.none() | commits)
+signatures = st.binary(min_size=64, max_size=64)
+
+
+@st.composite
+def evidence_of(draw: st.DrawFn, accused: Address) -> Evidence:
+    height, at_round = draw(st.integers(0, MAX_HEIGHT)), draw(st.integers(0, MAX_ROUND))
+    first, second = sorted(draw(st.lists(hashes, min_size=2, max_size=2, unique=True)))
+    one, other = draw(signatures), draw(signatures)
+    if draw(st.booleans()):
+        return DuplicateProposalEvidence(
+            Proposal(height, at_round, -1, first, accused, one),
+            Proposal(height, at_round, at_round - 1, second, accused, other),
+        )
+    kind, nil = draw(st.sampled_from(VoteKind)), draw(st.booleans())
+    return DuplicateVoteEvidence(
+        Vote(kind, height, at_round, None if nil else first, accused, one),
+        Vote(kind, height, at_round, second, accused, other),
+    )
+
+
+@st.composite
+def evidence_lists(draw: st.DrawFn) -> tuple[Evidence, ...]:
+    accused = sorted(draw(st.lists(addresses, max_size=3, unique=True)))
+    return tuple(draw(evidence_of(address)) for address in accused)
+
+
+records = st.builds(ConsensusRecord, st.integers(0, 2**63 - 1), st.none() | commits, evidence_lists())
 headers = st.builds(
     Header,
     parent_hash=hashes,
@@ -179,16 +219,19 @@ RAWS = [item.transaction.raw for item in SAMPLE.transactions]
         msgpack.packb([2, HEADER, RAWS, RECORD]),
         msgpack.packb([1, HEADER, RAWS, RECORD, 0]),
         msgpack.packb([1, HEADER, RAWS, RECORD]) + b"\xc0",
-        msgpack.packb([1, HEADER, RAWS, msgpack.packb([1, 7.0, b""])]),
-        msgpack.packb([1, HEADER, RAWS, msgpack.packb([1, -1, b""])]),
-        msgpack.packb([1, HEADER, RAWS, msgpack.packb([1, 7, b"\x01"])]),
+        msgpack.packb([1, HEADER, RAWS, msgpack.packb([2, 7.0, b"", []])]),
+        msgpack.packb([1, HEADER, RAWS, msgpack.packb([1, 7, b""])]),
+        msgpack.packb([1, HEADER, RAWS, msgpack.packb([2, 7, b"", b""])]),
+        msgpack.packb([1, HEADER, RAWS, msgpack.packb([2, -1, b"", []])]),
+        msgpack.packb([1, HEADER, RAWS, msgpack.packb([2, 7, b"\x01", []])]),
         b"\x94\x01" + b"\xc6" + len(HEADER).to_bytes(4, "big") + HEADER + msgpack.packb(RAWS) + msgpack.packb(RECORD),
         b"\xdd\x00\x00\x00\x04\x01" + b"".join(map(msgpack.packb, (HEADER, RAWS, RECORD))),
         b"\x94\xcc\x01" + b"".join(map(msgpack.packb, (HEADER, RAWS, RECORD))),
-        b"\x94\x01" + b"".join(map(msgpack.packb, (HEADER, RAWS, b"\x93\x01\xcc\x07\xc4\x00"))),
+        b"\x94\x01" + b"".join(map(msgpack.packb, (HEADER, RAWS, b"\x94\x02\xcc\x07\xc4\x00\x90"))),
     ],
     ids=[
         "version true", "version as float", "other version", "one too many", "trailing byte", "time as float",
+        "record of version 1", "evidence as bytes",
         "negative time", "no commit", "long header length", "long list", "long version", "long time in the record",
     ],
 )  # fmt: skip
@@ -196,6 +239,40 @@ def test_another_encoding_of_the_same_block_is_refused(raw: bytes) -> None:
     assert decode(msgpack.packb([1, HEADER, RAWS, RECORD])) == SAMPLE
     with pytest.raises(InvalidPayload):
         decode(raw)
+
+
+def double_vote(accused: int, first: Hash32 | None, second: Hash32 | None) -> DuplicateVoteEvidence:
+    address, signature = Address(bytes([accused]) * 20), bytes(64)
+    return DuplicateVoteEvidence(
+        Vote(VoteKind.PREVOTE, 9, 0, first, address, signature),
+        Vote(VoteKind.PREVOTE, 9, 0, second, address, signature),
+    )
+
+
+LOW, HIGH = Hash32(b"\x01" * 32), Hash32(b"\x02" * 32)
+
+
+def test_the_bytes_of_a_record_are_pinned() -> None:
+    record = ConsensusRecord(7, None, (double_vote(1, None, HIGH),))
+    piece = encode_evidence(record.evidence[0])
+    assert encode_record(record) == b"\x94\x02\x07\xc4\x00\x91\xc4" + bytes([len(piece)]) + piece
+    assert encode_record(ConsensusRecord(7, None)) == b"\x94\x02\x07\xc4\x00\x90"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "text"),
+    [
+        ((double_vote(1, LOW, HIGH), double_vote(1, None, HIGH)), "different validators"),
+        ((double_vote(2, LOW, HIGH), double_vote(1, LOW, HIGH)), "ascending order"),
+        ((double_vote(1, HIGH, LOW),), "not in order"),
+        ((double_vote(1, LOW, None),), "not in order"),
+        (tuple(double_vote(n, LOW, HIGH) for n in range(MAX_EVIDENCE_PER_BLOCK + 1)), "at most 16"),
+    ],
+)
+def test_evidence_has_one_form_and_a_bound(evidence: tuple[Evidence, ...], text: str) -> None:
+    assert decode_record(encode_record(ConsensusRecord(7, None, (double_vote(1, LOW, HIGH),))))
+    with pytest.raises(InvalidPayload, match=text):
+        decode_record(encode_record(ConsensusRecord(7, None, evidence)))
 
 
 def test_size_and_number_of_transactions_are_bounded_before_senders_are_recovered() -> None:

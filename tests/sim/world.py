@@ -24,6 +24,7 @@ from consensus.params import ConsensusParams
 from consensus.ports import BuildJob, CommitJob, Job, ValidateJob
 from consensus.replica import JobResult, Replica
 from consensus.signer import FileSigner
+from consensus.types import Evidence
 from consensus.validator_set import ValidatorSet
 from consensus.wal import Wal
 from tests.sim.chain import HashChain, block_id_of, key_of
@@ -208,9 +209,6 @@ class Node:
         except PowerCut:
             self.crash(power=True, restart_s=self.world.random.uniform(0.05, 3.0))
             return
-        if self.replica is not None:
-            while self.replica.evidence:
-                self.world.checker.accused(self.replica.evidence.popleft())
         self._plan_wake()
 
     def _plan_wake(self) -> None:
@@ -279,6 +277,9 @@ class Node:
 
     def has_transactions(self) -> bool:
         return self.carries_transactions
+
+    def report_evidence(self, evidence: Evidence) -> None:
+        self.world.checker.accused(evidence)
 
     def start_job(self, job: Job) -> None:
         life = self._life
