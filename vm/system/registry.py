@@ -11,8 +11,25 @@ from dataclasses import dataclass
 from typing import Final
 
 from chain.types import Address
+from vm.system.addresses import TOKEN_FACTORY, WRAPPED_COIN
 from vm.system.contract import Contract
 from vm.system.errors import InvalidDeclaration
+from vm.system.tokens.factory import TokenFactory
+from vm.system.tokens.templates.collections import (
+    CollectionToken,
+    MembershipCollection,
+    MultiToken,
+    RoyaltyCollection,
+)
+from vm.system.tokens.templates.fungible import (
+    CappedToken,
+    FixedToken,
+    FullToken,
+    MintableToken,
+    RestrictedToken,
+    VotesToken,
+)
+from vm.system.tokens.wrapped_coin import WrappedCoin
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +67,23 @@ class Registry:
         return tuple(self._by_code.values())
 
 
-_CHAIN: Final[tuple[ChainContract, ...]] = ()
+_CHAIN: Final[tuple[ChainContract, ...]] = (
+    ChainContract("token_factory", TOKEN_FACTORY, TokenFactory),
+    ChainContract("wrapped_coin", WRAPPED_COIN, WrappedCoin),
+)
 
-_CLASSES: Final[tuple[type[Contract], ...]] = ()
+_CLASSES: Final[tuple[type[Contract], ...]] = (
+    FixedToken,
+    MintableToken,
+    CappedToken,
+    VotesToken,
+    RestrictedToken,
+    FullToken,
+    CollectionToken,
+    RoyaltyCollection,
+    MembershipCollection,
+    MultiToken,
+)
 
 CHAIN_CONTRACTS: Final = Registry(_CLASSES, _CHAIN)
 """What this version of the program runs."""
