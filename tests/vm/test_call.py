@@ -396,7 +396,7 @@ ECHO_CODE = b"\xef\xf0\x00echo"
 
 
 def test_reserved_code_without_an_engine_fails_like_an_invalid_instruction() -> None:
-    for code in (ECHO_CODE, b"\xef\x53\x43\x01", b"\xef"):
+    for code in (ECHO_CODE, b"\xef\x53\x42\x01", b"\xef"):
         world = funded().add(OUTER, nonce=1, code=code).world
         outcome = call(world, OUTER)
         assert outcome == Outcome(Status.FAILURE, 0, error="invalid opcode: opcode 0xef not defined")

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
 
 from chain.errors import InvariantViolation
+from chain.keccak import EMPTY_KECCAK, keccak256
 from chain.secp256k1 import InvalidSignature, recover_address
 from chain.types import ZERO_ADDRESS, Address, Hash32
 from chain.validator_update import ValidatorUpdate
@@ -53,6 +54,7 @@ class Contract:
     class_id: ClassVar[int | None] = None
     version: ClassVar[int] = 0
     code: ClassVar[bytes] = b""
+    code_hash: ClassVar[Hash32] = EMPTY_KECCAK
     functions: ClassVar[dict[str, Function[..., Any]]] = {}
     entries: ClassVar[dict[bytes, Function[..., Any]]] = {}
     constructing: ClassVar[Constructor]
@@ -61,6 +63,7 @@ class Contract:
     def __init_subclass__(cls, *, class_id: int | None = None, version: int = 0) -> None:
         cls.class_id, cls.version = class_id, version
         cls.code = b"" if class_id is None else code_of_class(class_id, version)
+        cls.code_hash = keccak256(cls.code)
         cls.functions = functions_of(cls)
         for function in cls.functions.values():
             function.complete()

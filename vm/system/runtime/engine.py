@@ -46,7 +46,7 @@ class SystemEngine:
         if contract_class is None:
             return Outcome(Status.FAILURE, 0, error=UNKNOWN_CLASS)
         target = message.target
-        if message.code_address != target or context.world.get_code(target) != code:
+        if message.code_address != target or context.world.get_code_hash(target) != contract_class.code_hash:
             return Outcome(Status.REVERT, message.gas, DELEGATED, REVERTED)
         frame = Frame(
             context,
