@@ -1,7 +1,7 @@
 """Encoders and decoders of the contract ABI for lists of types.
 
-Owns: `decoder`, `encoder` and `topic_encoder`, and that each is generated once. As with __init__ of dataclasses, each is
-Python source written for exactly its types (decoding.py, encoding.py): a walk over type objects would cost several
+Owns: `decoder`, `encoder` and `topic_encoder`, and that each is generated once. Like the __init__ of a dataclass, each
+is Python source written for exactly its types (decoding.py, encoding.py): a walk over type objects would cost several
 times the work itself.
 Never does: price decoding. Whoever decodes charges by the length of the input first, which also bounds the result.
 Specification: Solidity documentation, "Contract ABI Specification"; for topics, "Encoding of Indexed Event Parameters".
