@@ -7,6 +7,7 @@ export const MOST = 2n ** 256n - 1n;
 export const ZERO = '0x0000000000000000000000000000000000000000';
 export const DEAD = '0x000000000000000000000000000000000000dEaD';
 const GAS = 1_000_000n; // for a transaction that says nothing else: no estimate is asked for, so many can be sent at once
+const CREATION_GAS = 3_000_000n;
 const FEES = { type: 2, maxFeePerGas: 100_000_000_000n, maxPriorityFeePerGas: 1_000_000_000n };
 const SOLIDITY = new Interface(['error Error(string)', 'error Panic(uint256)']);
 
@@ -38,7 +39,7 @@ export function revertData(contract, wanted) {
 }
 
 /** What a call did: {returned} or {reverted}, as hexadecimal data. Anything else than a revert is thrown on. */
-async function outcome({ to, data, from, value, gas }) {
+export async function outcome({ to, data, from, value, gas }) {
   const call = { to, data, from: addressOf(from), value: toBeHex(value).replace(/^0x0+(?=.)/, '0x') };
   if (gas !== undefined) call.gas = `0x${gas.toString(16)}`;
   try {
@@ -55,6 +56,7 @@ export class Suite {
     this.name = name;
     this.target = target;
     this.record = []; // [step, what happened]: the same for every maker of tokens
+    this.own = []; // steps in which makers differ, and may
     this.gas = []; // [step, gas used]: reported only
     this.creator = target.creator ?? wallet.address; // msg.sender of a token's constructor
     this.names = new Map([[bare(this.creator), 'creator']]);
@@ -66,10 +68,21 @@ export class Suite {
   }
 
   note(step, what) {
+    console.log(`ok   ${this.target.name} ${this.name}: ${step}`);
+    if (this.isApart) {
+      this.own.push(step);
+      return;
+    }
     let text = shown(what).toLowerCase();
     for (const [hex, label] of this.names) text = text.replaceAll(hex, `<${label}>`);
     this.record.push([step, text]);
-    console.log(`ok   ${this.target.name} ${this.name}: ${step}`);
+  }
+
+  /** Steps of `body` are checked, but not compared with those of other makers. */
+  async apart(body) {
+    this.isApart = true;
+    await body();
+    this.isApart = false;
   }
 
   differs(step, got, wanted) {
@@ -86,21 +99,23 @@ export class Suite {
     });
   }
 
-  /** A token of the maker; `logs` are the events that it must have logged itself, as in `sends`. */
-  async token(label, kind, args, logs = []) {
+  /** A token of the maker. `logs` are the events that it must have logged itself, without the contract; null if they don't matter. */
+  async token(label, kind, args, logs = null) {
     const request = await this.target.request(kind, args);
-    const receipt = await mined(deployer.sendTransaction({ to: request.to, data: request.data, ...FEES, gasLimit: request.gas ?? 5_000_000n }));
+    const receipt = request && await mined(deployer.sendTransaction({ to: request.to, data: request.data, ...FEES, gasLimit: CREATION_GAS }));
     const contract = await this.target.made(kind, receipt);
     this.alias(label, contract.target);
-    const own = receipt.logs.filter((log) => log.address === contract.target);
-    this.compareLogs(`creating ${label}`, own, logs.map((log) => [contract, ...log]));
+    if (logs !== null) {
+      const own = receipt.logs.filter((log) => log.address === contract.target);
+      this.compareLogs(`creating ${label}`, own, logs.map((log) => [contract, ...log]));
+    }
     return contract;
   }
 
   /** A helper contract compiled from this folder. */
-  async helper(label, made, args = []) {
+  async helper(label, made, args = [], value = 0n) {
     const request = await creation(made, args);
-    const receipt = await mined(deployer.sendTransaction({ data: request.data, ...FEES, gasLimit: 3_000_000n }));
+    const receipt = await mined(deployer.sendTransaction({ data: request.data, value, ...FEES, gasLimit: CREATION_GAS }));
     const contract = new Contract(receipt.contractAddress, made.abi, deployer);
     this.alias(label, contract.target);
     return contract;

@@ -1,0 +1,191 @@
+// Hostile calls of every kind, of every function of every token: calldata that is no ABI, coins that nobody asked for, delegated and static calls,
+// too little gas, calls that are undone. A token answers with a revert, or does what it was asked for; never anything else.
+import { AbiCoder, concat, dataSlice, id, parseEther, toBeHex } from 'ethers';
+import { deployer, mined, newWallet, provider } from '../protocol.mjs';
+import { DEAD, MOST, ZERO, ask, outcome } from './harness.mjs';
+
+const SUPPLY = 1_000_000n;
+const coder = AbiCoder.defaultAbiCoder();
+const word = (value) => toBeHex(value, 32);
+const isPayable = ({ stateMutability }) => stateMutability === 'payable';
+const isView = ({ stateMutability }) => stateMutability === 'view' || stateMutability === 'pure';
+const functionsOf = (token) => token.interface.fragments.filter(({ type }) => type === 'function');
+
+/** Arguments of a type that any function can read. */
+function neutral({ baseType, type, arrayChildren }) {
+  if (baseType === 'array') return [];
+  if (type === 'address') return ZERO;
+  if (type === 'bool') return false;
+  if (type === 'string') return '';
+  if (type.startsWith('bytes')) return type === 'bytes' ? '0x' : `0x${'00'.repeat(Number(type.slice(5)))}`;
+  if (arrayChildren) throw new Error(`no argument of type ${type}`);
+  return 0n;
+}
+
+/** A word that does not hold a value of this type, or null if all words do. */
+function dirty(type) {
+  if (type === 'address') return word(1n << 160n);
+  if (type === 'bool') return word(2n);
+  const fixed = /^bytes(\d+)$/.exec(type);
+  if (fixed) return fixed[1] === '32' ? null : word(1n);
+  const unsigned = /^uint(\d+)$/.exec(type);
+  if (unsigned) return unsigned[1] === '256' ? null : word(1n << BigInt(unsigned[1]));
+  return null;
+}
+
+const replaced = (data, index, by) => concat([dataSlice(data, 0, 4 + 32 * index), by, dataSlice(data, 4 + 32 * (index + 1))]);
+
+/** [what is wrong, calldata] of every way to spoil the arguments of a function: Solidity answers all with an empty revert. */
+function* spoiled(fragment) {
+  const { inputs, selector } = fragment;
+  const good = concat([selector, coder.encode(inputs, inputs.map(neutral))]);
+  const length = (good.length - 2) / 2;
+  if (inputs.length === 0) return;
+  yield ['no arguments', selector];
+  yield ['a byte too few', dataSlice(good, 0, length - 1)];
+  for (const [index, input] of inputs.entries()) {
+    const bad = dirty(input.type);
+    if (bad) yield [`argument ${index} is no ${input.type}`, replaced(good, index, bad)];
+    if (bad && input.type === 'address') yield [`argument ${index} has its highest bit set`, replaced(good, index, word(1n << 255n))];
+    if (input.baseType === 'array' || input.type === 'string' || input.type === 'bytes') {
+      yield [`argument ${index} begins far away`, replaced(good, index, word(1n << 64n))];
+      yield [`argument ${index} begins at 2**256 - 1`, replaced(good, index, word(MOST))];
+      yield [`argument ${index} begins at the end`, replaced(good, index, word(BigInt(length - 4)))];
+    }
+  }
+}
+
+const every = async (requests) => Promise.all(requests.map(async ([step, request]) => [step, await outcome(request)]));
+const refused = (answers) => answers.filter(([, did]) => did.reverted !== '0x').map(([step, did]) => [step, did.reverted ?? did.returned]);
+
+async function calldata(t, tokens) {
+  for (const [kind, token] of tokens) {
+    const requests = [];
+    for (const fragment of functionsOf(token))
+      for (const [what, data] of spoiled(fragment)) requests.push([`${fragment.format()}: ${what}`, ask(token, null, [], { data })]);
+    t.check(`${kind}: arguments that are none are refused`, refused(await every(requests)), []);
+    const strange = ['0xffffffff', '0x00000000', '0xa9059c', '0xa9', id('unknown()').slice(0, 10), concat([id('unknown()').slice(0, 10), word(1n)])];
+    if (!token.interface.receive) strange.push('0x');
+    t.check(`${kind}: functions that are not there are refused`, refused(await every(strange.map((data) => [data, ask(token, null, [], { data })]))), []);
+  }
+}
+
+/** Lengths that no calldata has: Solidity tells some by Panic(0x41), so that it is refused is what counts. */
+async function lengths(t, multi, collection) {
+  const batch = multi.interface.getFunction('safeBatchTransferFrom').selector;
+  const head = [ZERO, DEAD].map((address) => coder.encode(['address'], [address]));
+  const at = (...offsets) => offsets.map((offset) => word(BigInt(offset)));
+  const many = [1n << 32n, 1n << 63n, 1n << 64n, 1n << 255n, MOST];
+  const requests = many.flatMap((length) => [
+    [`ids ${length}`, ask(multi, null, [], { data: concat([batch, ...head, ...at(160, 192, 224), word(length), word(0n), word(0n)]) })],
+    [`values ${length}`, ask(multi, null, [], { data: concat([batch, ...head, ...at(160, 192, 224), word(0n), word(length), word(0n)]) })],
+    [`data ${length}`, ask(multi, null, [], { data: concat([batch, ...head, ...at(160, 192, 224), word(0n), word(0n), word(length)]) })],
+    [`data of one ${length}`, ask(collection, null, [], {
+      data: concat([collection.interface.getFunction('safeTransferFrom(address,address,uint256,bytes)').selector, ...head, word(1n), word(128n), word(length)]) })],
+  ]);
+  const answers = await every(requests);
+  t.check('arrays longer than the calldata are refused', answers.filter(([, { reverted }]) => reverted === undefined), []);
+}
+
+async function coins(t, tokens) {
+  for (const [kind, token] of tokens) {
+    const requests = functionsOf(token).filter((fragment) => !isPayable(fragment)).map((fragment) => [
+      fragment.format(), ask(token, null, [], { value: 1n, data: concat([fragment.selector, coder.encode(fragment.inputs, fragment.inputs.map(neutral))]) })]);
+    if (!token.interface.receive) requests.push(['plain coins', ask(token, null, [], { value: 1n, data: '0x' })]);
+    t.check(`${kind}: coins are refused`, refused(await every(requests)), []);
+    if (kind !== 'wrapped') t.check(`${kind}: has no coins`, await provider.getBalance(token.target), 0n);
+  }
+}
+
+async function ways(t, token, owner, prober) {
+  const call = (method, ...args) => token.interface.encodeFunctionData(method, args.map((part) => part.address ?? part.target ?? part));
+  const ok = (type, value) => [true, coder.encode([type], [value])];
+  const transfer = call('transfer', DEAD, 1n);
+  await t.sends('tokens for the prober', ask(token, 'transfer', [prober, 1_000n], { from: owner }), [[token, 'Transfer', owner, prober, 1_000n]]);
+  await t.returns('a call by a contract', ask(prober, 'viaCall', [token, transfer, 500_000n]), ok('bool', true));
+  await t.returns('trailing bytes are ignored', ask(prober, 'viaCall', [token, concat([transfer, '0x1234']), 500_000n]), ok('bool', true));
+  await t.returns('a call with coins by a contract', ask(prober, 'viaCall', [token, transfer, 500_000n], { value: 1n }), [false, '0x']);
+  await t.returns('a static call of a view', ask(prober, 'viaStaticCall', [token, call('balanceOf', prober)]), ok('uint256', 1_000n));
+  for (const [name, data] of [['transfer', transfer], ['transfer of nothing', call('transfer', DEAD, 0n)], ['approve', call('approve', DEAD, 1n)], ['approve of nothing', call('approve', DEAD, 0n)]])
+    await t.returns(`a static call of ${name}`, ask(prober, 'viaStaticCall', [token, data]), [false, '0x']);
+  await t.returns('a static call that reverts', ask(prober, 'viaStaticCall', [token, call('transfer', ZERO, 1n)]),
+    [false, token.interface.encodeErrorResult('ERC20InvalidReceiver', [ZERO])]);
+  await t.returns('try', ask(prober, 'viaTry', [token, DEAD, 1n]), ['done', '0x']);
+  await t.returns('catch', ask(prober, 'viaTry', [token, DEAD, 1_001n]), ['data', token.interface.encodeErrorResult('ERC20InsufficientBalance', [prober.target, 1_000n, 1_001n])]);
+  await t.returns('a call that is undone', ask(prober, 'undone', [token, transfer]), ok('bool', true));
+  await t.sends('a call that is undone in a block', ask(prober, 'undone', [token, transfer]), []);
+  await t.returns('has moved nothing', ask(token, 'balanceOf', [prober]), [1_000n]);
+  const both = [[token, token], [call('transfer', DEAD, 600n), call('transfer', DEAD, 600n)]];
+  await t.reverts('the second of two calls', { ...ask(prober, 'batch', both), contract: token }, ['ERC20InsufficientBalance', prober, 400n, 600n]);
+  await t.fails('the second of two calls', ask(prober, 'batch', both));
+  await t.returns('undoes the first', ask(token, 'balanceOf', [prober]), [1_000n]);
+  await t.apart(() => t.target.delegated(t, token, prober, { transfer, balance: call('balanceOf', prober), approve: call('approve', DEAD, 5n) }));
+  await t.returns('a delegated call has moved nothing', ask(token, 'balanceOf', [prober]), [1_000n]);
+  await t.returns('nor approved anything', ask(token, 'allowance', [prober, DEAD]), [0n]);
+}
+
+/** EIP-7702: an account whose code is the token's. */
+async function delegatedAccount(t, token) {
+  const account = newWallet(`${t.target.name} delegated account`);
+  const authorization = await account.authorize({ address: token.target, nonce: 0n, chainId: (await provider.getNetwork()).chainId });
+  await mined(deployer.sendTransaction({ to: DEAD, authorizationList: [authorization], type: 4, gasLimit: 100_000n }));
+  t.alias('delegated account', account.address);
+  const code = await provider.getCode(account.address);
+  t.check('the account has the token\'s code', code, `0xef0100${token.target.slice(2).toLowerCase()}`);
+  const acting = { interface: token.interface, target: account.address };
+  await t.apart(() => t.target.delegatedAccount(t, acting));
+}
+
+async function starving(t, token, owner, prober) {
+  const receiver = newWallet(`${t.target.name} starved receiver`);
+  const starve = ask(prober, 'starve', [token, receiver, 100n, 60_000n, 599n], { gas: 8_000_000n });
+  const receipt = await t.sent(starve);
+  const told = prober.interface.parseLog(receipt.logs.at(-1)).args;
+  const transfers = receipt.logs.filter(({ address }) => address === token.target).length;
+  t.check('with any gas a transfer is done or not done', told.halfDone, false);
+  t.check('and logged if it is done', [BigInt(transfers), (await t.value(token, 'balanceOf', [receiver]))[0]], [told.successes, told.successes]);
+  t.check('some had enough gas and some had not', told.successes > 0n && told.successes < 101n, true);
+  t.gas.push(['the least gas that a transfer by a contract needs', told.leastGas]);
+  // From outside: the transaction pays for what it did not get.
+  const poor = ask(token, 'transfer', [DEAD, 1n], { from: owner, gas: 23_000n });
+  await t.fails('a transaction with too little gas', poor);
+}
+
+/** Callbacks in which a receiver does more than it may. */
+async function reentering(t, { collection, multi }, admin, made) {
+  const receiver = await t.helper('receiver PassOn to nobody', made.Receiver, [8, ZERO]);
+  const spending = await t.helper('receiver SpendAll', made.Receiver, [10, ZERO]);
+  const nft = (to) => ask(collection, 'safeMint', [to, 7n, '0x'], { from: admin, gas: 1_000_000n });
+  const fungible = (to) => ask(multi, 'mint', [to, 7n, 7n, '0x'], { from: admin, gas: 1_000_000n });
+  await t.reverts('a receiver of an ERC-721 that passes it on to nobody', nft(receiver), ['ERC721InvalidReceiver', ZERO]);
+  await t.reverts('a receiver of an ERC-1155 that passes it on to nobody', fungible(receiver), ['ERC1155InvalidReceiver', ZERO]);
+  // What is left of the gas after the callback is enough to say so.
+  await t.reverts('a receiver of an ERC-721 that spends all gas', nft(spending), ['ERC721InvalidReceiver', spending]);
+  await t.reverts('a receiver of an ERC-1155 that spends all gas', fungible(spending), ['ERC1155InvalidReceiver', spending]);
+  await t.fails('in a block', nft(spending));
+  await t.returns('and nothing came of it', ask(collection, 'balanceOf', [spending]), [0n]);
+}
+
+export default async function hostile(t, artifacts) {
+  const [owner] = await t.actors(parseEther('1'), 'owner');
+  const [fixed, managed, votes, collection, multi, wrapped, prober] = await Promise.all([
+    t.token('fixed', 'fixed', ['F', 'F', SUPPLY, owner], [['Transfer', ZERO, owner, SUPPLY]]),
+    t.token('managed', 'managed', ['M', 'M', SUPPLY, owner]),
+    t.token('votes', 'votes', ['V', 'V', SUPPLY, owner]),
+    t.token('collection', 'collection', ['C', 'C', '', DEAD, 1n, owner]),
+    t.token('multi', 'multi', ['', owner]),
+    t.token('wrapped', 'wrapped', []),
+    t.helper('prober', artifacts.Prober),
+  ]);
+  const tokens = Object.entries({ fixed, managed, votes, collection, multi, wrapped });
+  for (const [kind, token] of tokens) {
+    t.check(`${kind}: has code`, (await provider.getCode(token.target)).length > 2, true);
+  }
+  await calldata(t, tokens);
+  await lengths(t, multi, collection);
+  await coins(t, tokens);
+  await ways(t, fixed, owner, prober);
+  await delegatedAccount(t, fixed);
+  await starving(t, fixed, owner, prober);
+  await reentering(t, { collection, multi }, owner, artifacts);
+}
