@@ -30,23 +30,25 @@ _BY_NAME: Final[Mapping[str, ChainContract]] = {
 
 def newest_contracts() -> dict[str, int]:
     """All contracts that this program knows with their newest versions: what a new chain begins with."""
-    return {name: max(_versions(_BY_NAME[name])) for name in sorted(_BY_NAME)}
+    known = _by_name()
+    return {name: max(_versions(known[name])) for name in sorted(known)}
 
 
 def check_contracts(chosen: Mapping[str, int]) -> None:
     """Raises GenesisError for a name or version that this program does not have, or if a required one is missing."""
+    known = _by_name()
     for name, version in chosen.items():
-        entry = _BY_NAME.get(name)
+        entry = known.get(name)
         if entry is None:
-            known = ", ".join(sorted(_BY_NAME))
-            raise GenesisError(f"$.chain_contracts.{name}", f"unknown contract, known are {known}")
+            names = ", ".join(sorted(known))
+            raise GenesisError(f"$.chain_contracts.{name}", f"unknown contract, known are {names}")
         versions = _versions(entry)
         if type(version) is not int or version not in versions:
-            known = ", ".join([str(one) for one in versions])
+            numbers = ", ".join([str(one) for one in versions])
             raise GenesisError(
-                f"$.chain_contracts.{name}", f"this program has no version {version!r}, it has {known}"
+                f"$.chain_contracts.{name}", f"this program has no version {version!r}, it has {numbers}"
             )
-    for name, entry in _BY_NAME.items():
+    for name, entry in known.items():
         if entry.address in REQUIRED and name not in chosen:
             raise GenesisError(f"$.chain_contracts.{name}", "missing: every chain has it")
 
@@ -71,6 +73,10 @@ def configured_contracts(genesis: Genesis) -> tuple[tuple[ChainContract, object]
             if entry.name in genesis.chain_contracts
         ]
     )
+
+
+def _by_name() -> dict[str, ChainContract]:
+    return {entry.name: entry for entry in CHAIN_CONTRACTS.chain_contracts}
 
 
 def _versions(entry: ChainContract) -> dict[int, type[Contract]]:

@@ -15,18 +15,21 @@ from pathlib import Path
 import pytest
 
 from chain.errors import CallerError
-from genesis import load_genesis
+from genesis import AUR, load_genesis
 from node.config import load_config
+from node.initialise import show_validator_key
 from node.local_network import (
     MAX_BASE_PORT,
     MAX_VALIDATORS,
     LocalNetwork,
     LocalNetworkError,
     LocalNetworkOptions,
+    operator_of,
     p2p_port,
     rpc_port,
 )
-from p2p.identity import load_identity
+from p2p.identity import create_identity, load_identity
+from vm.system.staking.parameters import StakingParameters
 
 
 @pytest.fixture
@@ -81,6 +84,73 @@ def test_a_network_remembers_its_options_and_goes_without_a_trace(network: Local
         _ = network.options
 
 
+def test_every_validator_has_an_operator_of_its_own_with_coins_for_gas(tmp_path: Path) -> None:
+    network = LocalNetwork(tmp_path / "net")
+    network.create(LocalNetworkOptions(validators=MAX_VALIDATORS, base_port=20_000))
+    genesis = load_genesis(network.home(15).genesis)
+    operators = [validator.operator for validator in genesis.validators]
+    assert operators == [operator_of(index) for index in range(MAX_VALIDATORS)]
+    assert len(set(operators)) == MAX_VALIDATORS
+    assert all(genesis.allocations[operator].balance >= 100 * AUR for operator in operators)
+    assert {validator.power for validator in genesis.validators} == {100}
+    with pytest.raises(LocalNetworkError, match="has 16 nodes already"):
+        network.add_node()
+
+
+def test_staking_parameters_of_a_network_are_those_of_its_genesis_and_are_remembered(tmp_path: Path) -> None:
+    network = LocalNetwork(tmp_path / "net")
+    chosen = {"signed_blocks_window": 20, "downtime_jail_s": 5, "unbonding_time_s": 10}
+    network.create(LocalNetworkOptions(validators=1, staking=chosen))
+    assert load_genesis(network.home(0).genesis).staking == StakingParameters(**chosen)
+    assert LocalNetwork(network.folder).options.staking == chosen
+    with pytest.raises(ValueError, match="did you mean signed_blocks_window"):
+        LocalNetworkOptions(staking={"signed_block_window": 20}).check()
+
+
+def test_an_added_node_is_known_to_all_before_it_exists(network: LocalNetwork) -> None:
+    joined = network.add_node()
+    assert (joined.index, joined.operator) == (2, operator_of(2))
+    assert LocalNetwork(network.folder).node_count == 3
+    home = network.home(2)
+    assert home.genesis.read_bytes() == network.home(0).genesis.read_bytes()
+    assert load_identity(home.node_key).text == joined.peer_id
+    assert home.node_key.stat().st_mode & 0o777 == 0o600
+    genesis = load_genesis(home.genesis)
+    assert joined.validator.public_key not in [validator.public_key for validator in genesis.validators]
+    assert show_validator_key(home, "node2") == joined.validator
+    config = load_config(home.config, {})
+    assert (config.rpc.port, config.p2p.listen) == (20_020, "/ip4/127.0.0.1/tcp/20021")
+    assert config.p2p.peers == tuple(network.peer_addresses()[:2])
+    for index in (0, 1):
+        assert joined.peer_id in load_config(network.home(index).config, {}).p2p.allowed_peers
+    another = network.add_node()
+    assert another.peer_id in config.p2p.allowed_peers
+    assert load_config(network.home(3).config, {}).p2p.peers == tuple(network.peer_addresses()[:3])
+    assert [status.index for status in network.status()] == [0, 1, 2, 3]
+    assert another.validator.public_key != joined.validator.public_key
+
+
+def test_observers_are_admitted_by_added_nodes_too(tmp_path: Path) -> None:
+    network = LocalNetwork(tmp_path / "net")
+    observer = create_identity(tmp_path / "observer").text
+    network.create(LocalNetworkOptions(validators=1), observers=[observer])
+    network.add_node()
+    for index in (0, 1):
+        assert observer in load_config(network.home(index).config, {}).p2p.allowed_peers
+
+
+def test_an_addition_that_broke_off_is_begun_anew(network: LocalNetwork) -> None:
+    first = network.add_node()
+    network.home(2).genesis.unlink()  # it is written last
+    assert network.node_count == 2
+    again = network.add_node()
+    assert again.index == 2
+    assert again.peer_id == first.peer_id
+    assert again.validator != first.validator
+    network.remove()
+    assert not network.folder.exists()
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -91,6 +161,9 @@ def test_a_network_remembers_its_options_and_goes_without_a_trace(network: Local
         '{"base_port": 70000}',
         '{"ports": 1}',
         '{"block_ms": 1.5}',
+        '{"staking": 1}',
+        '{"staking": {"max_validators": 0}}',
+        '{"staking": {"max_validators": "4"}}',
     ],
 )
 def test_an_edited_network_file_is_an_error_that_says_how_to_go_on(

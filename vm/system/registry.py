@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from chain.types import Address
-from vm.system.addresses import TOKEN_FACTORY, WRAPPED_COIN
+from vm.system.addresses import TOKEN_FACTORY, UPGRADES, WRAPPED_COIN
 from vm.system.contract import Contract
 from vm.system.errors import InvalidDeclaration
 from vm.system.tokens.factory import TokenFactory
@@ -30,6 +30,7 @@ from vm.system.tokens.templates.fungible import (
     VotesToken,
 )
 from vm.system.tokens.wrapped_coin import WrappedCoin
+from vm.system.upgrades.contract import Upgrades
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Registry:
 
 
 _CHAIN: Final[tuple[ChainContract, ...]] = (
+    ChainContract("upgrades", UPGRADES, Upgrades),  # first: what it changes acts in the same block already
     ChainContract("token_factory", TOKEN_FACTORY, TokenFactory),
     ChainContract("wrapped_coin", WRAPPED_COIN, WrappedCoin),
 )

@@ -282,7 +282,6 @@ class Upgrades(Contract, class_id=0x0018, version=1):
         """Names the first authority."""
         self.authority_ = config.authority
         self.notice_blocks = config.notice_blocks
-        self.emit(self.AuthorityTransferred(ZERO_ADDRESS, config.authority))
 
     def begin_block(self) -> None:
         """Applies what is due."""
