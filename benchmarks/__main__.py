@@ -20,6 +20,7 @@ BENCHMARKS: Final[Mapping[str, str]] = {
     "execute": "benchmarks.execute",
     "precompiles": "benchmarks.precompiles",
     "evm": "benchmarks.evm",
+    "system": "benchmarks.system",
     "chain": "benchmarks.chain",
     "logs": "benchmarks.logs",
     "rpc": "benchmarks.rpc",

@@ -60,7 +60,7 @@ def run(options: Options) -> Iterator[Measurement]:
         scene = _Scene.create(Path(folder) / "chain", keys)
         try:
             transfers = _transfers(keys, TRANSFERS * factor, nonce=1)
-            tokens = _token_transfers(keys, scene.token, TOKEN_TRANSFERS * factor, nonce=1)
+            tokens = token_transfers(keys, scene.token, TOKEN_TRANSFERS * factor, nonce=1)
             peers = (_peer_seconds(scene, transfers), _peer_seconds(scene, tokens))
             for name, transactions, peer in (
                 ("transfers", transfers, peers[0]),
@@ -84,22 +84,22 @@ class _Scene:
     def create(cls, path: Path, keys: Sequence[PrivateKey]) -> _Scene:
         store = ChainStore.open(path, chain_id=CHAIN_ID)
         wealth = StateChanges({key.address: Account(0, WEALTH) for key in keys})
-        genesis = Block(_header(0, ZERO_HASH, store.compute_root(wealth).root), ())
+        genesis = Block(header(0, ZERO_HASH, store.compute_root(wealth).root), ())
         store.initialise(genesis, wealth, b"benchmark")
         token = create_address(keys[0].address, 0)
-        builder = BlockBuilder(store.latest_state(), _environment(1))
-        builder.try_add(_signed(keys[0], 0, None, _deployment(), gas=2_000_000))
+        builder = BlockBuilder(store.latest_state(), environment_of(1))
+        builder.try_add(signed(keys[0], 0, None, deployment(), gas=2_000_000))
         for nonce, key in enumerate(keys[1:], start=1):
-            builder.try_add(_signed(keys[0], nonce, token, _send(key.address, 10**6)))
-            builder.try_add(_signed(key, 0, keys[0].address, b"", gas=21_000))
+            builder.try_add(signed(keys[0], nonce, token, transfer_call(key.address, 10**6)))
+            builder.try_add(signed(key, 0, keys[0].address, b"", gas=21_000))
         result = builder.finish()
         update = store.compute_root(result.changes)
         block = Block(
-            _header(1, genesis.hash, update.root),
+            header(1, genesis.hash, update.root),
             tuple(added.transaction for added in builder.included),
         )
         store.commit_block(block, result.receipts, update, b"", b"")
-        return cls(store, token, _environment(2))
+        return cls(store, token, environment_of(2))
 
 
 def token_block(engines: Mapping[str, Engine]) -> Iterator[Measurement]:
@@ -108,7 +108,7 @@ def token_block(engines: Mapping[str, Engine]) -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory(prefix="benchmark-execute-") as folder:
         scene = _Scene.create(Path(folder) / "chain", keys)
         try:
-            transactions = _token_transfers(keys, scene.token, TOKEN_BLOCK, nonce=1)
+            transactions = token_transfers(keys, scene.token, TOKEN_BLOCK, nonce=1)
             peer = 1 / _peer_seconds(scene, transactions)
             for name, engine in engines.items():
                 environment = replace(scene.environment, evm=engine)
@@ -162,7 +162,7 @@ def _single_transfer(scene: _Scene, transactions: Sequence[RecoveredTransaction]
     return Measurement("one transfer without block", microseconds, "us")
 
 
-def _signed(
+def signed(
     key: PrivateKey, nonce: int, to: Address | None, payload: bytes, *, gas: int = 100_000
 ) -> RecoveredTransaction:
     unsigned = UnsignedTransaction(
@@ -175,7 +175,7 @@ def _transfers(keys: Sequence[PrivateKey], count: int, *, nonce: int) -> list[Re
     """Every sender pays others in turn; `nonce` is what the senders other than the first one have."""
     senders = keys[1:]
     return [
-        _signed(
+        signed(
             senders[index % len(senders)],
             nonce + index // len(senders),
             senders[(index * 7 + 3) % len(senders)].address,
@@ -186,26 +186,26 @@ def _transfers(keys: Sequence[PrivateKey], count: int, *, nonce: int) -> list[Re
     ]
 
 
-def _token_transfers(
+def token_transfers(
     keys: Sequence[PrivateKey], token: Address, count: int, *, nonce: int
 ) -> list[RecoveredTransaction]:
     senders = keys[1:]
     return [
-        _signed(
+        signed(
             senders[index % len(senders)],
             nonce + index // len(senders),
             token,
-            _send(senders[(index * 7 + 3) % len(senders)].address, 5),
+            transfer_call(senders[(index * 7 + 3) % len(senders)].address, 5),
         )
         for index in range(count)
     ]
 
 
-def _send(recipient: Address, amount: int) -> bytes:
+def transfer_call(recipient: Address, amount: int) -> bytes:
     return TRANSFER_SELECTOR + recipient.rjust(32, b"\0") + amount.to_bytes(32, "big")
 
 
-def _deployment() -> bytes:
+def deployment() -> bytes:
     """Creation code of contracts/solidity/Token.sol and its arguments: name, symbol, supply."""
     creation = bytes.fromhex(json.loads(TOKEN.read_text())["creation"][2:])
     words: list[int | bytes] = [0x60, 0xA0, 10**24, 5, b"Token", 3, b"TOK"]
@@ -214,7 +214,7 @@ def _deployment() -> bytes:
     )
 
 
-def _environment(number: int) -> BlockEnvironment:
+def environment_of(number: int) -> BlockEnvironment:
     return BlockEnvironment(
         chain_id=CHAIN_ID,
         number=number,
@@ -231,7 +231,7 @@ def _environment(number: int) -> BlockEnvironment:
     )
 
 
-def _header(number: int, parent_hash: Hash32, state_root: Hash32) -> Header:
+def header(number: int, parent_hash: Hash32, state_root: Hash32) -> Header:
     return Header(
         parent_hash=parent_hash,
         ommers_hash=EMPTY_OMMERS_HASH,
