@@ -147,7 +147,7 @@ def _block_rate(scene: _Scene, token: Address) -> float:
 
     def execute() -> None:
         result = execute_block(scene.store.latest_state(), scene.environment, transactions)
-        if not all([receipt.succeeded for receipt in result.receipts]):
+        if not all(receipt.succeeded for receipt in result.receipts):
             raise InvariantViolation("a transfer of the benchmark failed")
         scene.store.compute_root(result.changes)
 
