@@ -19,6 +19,7 @@ from chain.errors import InvariantViolation, PeerError
 from chain.types import ZERO_ADDRESS, Address, Hash32
 from consensus.application import BuiltBlock, ChainPosition, Validation
 from consensus.codec import decode_commit
+from consensus.consensus_root import ConsensusData
 from consensus.types import Commit, Evidence
 from consensus.validator_set import ValidatorSet
 from node.block_execution import BlockExecutor, RefusedBlock
@@ -31,7 +32,13 @@ from node.chain_record import (
     record_bytes,
     stored_record,
 )
-from node.chain_rules import ChainConstants, ConsensusReport, consensus_report, earliest_time_ms
+from node.chain_rules import (
+    ChainConstants,
+    ConsensusReport,
+    consensus_data,
+    consensus_report,
+    earliest_time_ms,
+)
 from node.config import ProductionSettings
 from node.engines import NATIVE_ONLY, EngineChoice
 from node.errors import AheadOfClock
@@ -228,6 +235,14 @@ class ChainApplication:
         head = self._head
         evidence = self._evidence.offer(self._store.latest_state(), head.parent.header.number + 1)
         return self._environment(head, ConsensusRecord(self._next_time_ms(head), head.commit, evidence))
+
+    def consensus_data_of(self, number: int) -> ConsensusData | None:
+        """What the consensus root of block `number` is made of; None for one that nobody decided (any thread)."""
+        validators, following = self.validators_of(number), self.validators_of(number + 1)
+        if validators is None or following is None or number > self._store.head.number:
+            return None
+        record = stored_record(self._store, number, self._genesis_record)
+        return consensus_data(self.constants, validators, following, record)
 
     def environment_of(self, number: int) -> BlockEnvironment | None:
         """The environment that block `number` ran in; None above the head (any thread)."""

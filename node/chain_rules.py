@@ -65,7 +65,7 @@ class ParentBlock:
 
 def consensus_root(constants: ChainConstants, parent: ParentBlock, record: ConsensusRecord) -> Hash32:
     """What `parent_beacon_block_root` of the block after `parent` must be."""
-    return _consensus_data(constants, parent.validators, parent.next_validators, record).root()
+    return consensus_data(constants, parent.validators, parent.next_validators, record).root()
 
 
 def genesis_consensus_root(
@@ -73,15 +73,16 @@ def genesis_consensus_root(
 ) -> Hash32:
     """As `consensus_root` for block 0, which nobody decided: it commits to the sets of heights 1 and 2."""
     record = ConsensusRecord(timestamp_ms, None)
-    return _consensus_data(constants, validators, next_validators, record).root()
+    return consensus_data(constants, validators, next_validators, record).root()
 
 
-def _consensus_data(
+def consensus_data(
     constants: ChainConstants,
     validators: ValidatorSet,
     next_validators: ValidatorSet,
     record: ConsensusRecord,
 ) -> ConsensusData:
+    """The parts of a block's consensus root; `validators` are those of its own height."""
     return ConsensusData(
         validators_hash=validators.hash(),
         next_validators_hash=next_validators.hash(),

@@ -6,8 +6,9 @@ Specification: consensus/sign_bytes.py (what is signed), arXiv 1807.04938 (why m
 To check a certificate: the signatures with vote `commit` are secp256k1 signatures (r || s, 64 bytes) over the
 keccak-256 hash of `signBytes`, made with `publicKey`, whose address is `validator`; those with vote `nil` are over
 `nilSignBytes`. The powers of the first kind must be more than 2/3 of `totalPower`. `signBytes` holds the chain id,
-the height, the round and the hash of the header, which has everything else in it: the validators of the next block are
-in the parent beacon block root of the header.
+the height, the round and the hash of the header, which has everything else in it: its parent beacon block root is the
+keccak-256 hash of a tag, the five hashes of `consensusData` and the time (consensus/consensus_root.py). So whoever
+trusts one set knows the hash of the next one (consensus/validator_set.py says of what), and follows a set that moves.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from chain.types import Address, Hash32, checksum_address
+from consensus.consensus_root import ConsensusData
 from consensus.sign_bytes import vote_sign_bytes
 from consensus.types import BlockIdFlag, Commit, CommitSignature, Vote, VoteKind
 from consensus.validator_set import ValidatorSet
@@ -23,8 +25,10 @@ from rpc.backend import Json
 _VOTES = {BlockIdFlag.ABSENT: "absent", BlockIdFlag.COMMIT: "commit", BlockIdFlag.NIL: "nil"}
 
 
-def certificate_json(chain_id: int, validators: ValidatorSet, commit: Commit) -> Mapping[str, Json]:
-    """The commit of a block by the validators that decided it."""
+def certificate_json(
+    chain_id: int, validators: ValidatorSet, commit: Commit, tied: ConsensusData
+) -> Mapping[str, Json]:
+    """The commit of a block by the validators that decided it; `tied` is what its header says of consensus."""
     slots = [_slot_json(validators, slot) for slot in commit.signatures]
     return {
         "chainId": chain_id,
@@ -41,6 +45,14 @@ def certificate_json(chain_id: int, validators: ValidatorSet, commit: Commit) ->
             if slot.block_id_flag is BlockIdFlag.COMMIT
         ),
         "signatures": slots,
+        "consensusData": {
+            "validatorsHash": "0x" + tied.validators_hash.hex(),
+            "nextValidatorsHash": "0x" + tied.next_validators_hash.hex(),
+            "paramsHash": "0x" + tied.params_hash.hex(),
+            "lastCommitHash": "0x" + tied.last_commit_hash.hex(),
+            "evidenceHash": "0x" + tied.evidence_hash.hex(),
+            "timestampMs": tied.timestamp_ms,
+        },
     }
 
 

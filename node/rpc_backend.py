@@ -20,6 +20,7 @@ from chain.types import Address, Hash32
 from consensus.codec import decode_commit
 from consensus.status import ConsensusStatus
 from node.application import ChainApplication
+from node.block_events import block_events_json
 from node.config import MempoolSettings
 from node.finality import certificate_json, validators_json
 from node.fork_configuration import fork_configurations
@@ -239,9 +240,16 @@ class NodeRpcBackend:
 
     def finality_certificate(self, number: int) -> Mapping[str, Json] | None:
         stored, validators = self._store.certificate(number), self._application.validators_of(number)
-        if not stored or validators is None:
+        tied = self._application.consensus_data_of(number)
+        if not stored or validators is None or tied is None:
             return None  # genesis
-        return certificate_json(self.chain_id, validators, decode_commit(stored))
+        return certificate_json(self.chain_id, validators, decode_commit(stored), tied)
+
+    def block_events(self, number: int) -> Mapping[str, Json] | None:
+        block_hash = self._store.canonical_hash(number)
+        if block_hash is None:
+            return None
+        return block_events_json(number, block_hash, self._application.chain_record(number))
 
     def peers(self) -> Sequence[Mapping[str, Json]]:
         if self._network is None:

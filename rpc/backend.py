@@ -242,6 +242,11 @@ class NodeBackend(Protocol):
         """node_finalityCertificate: the signatures that made a block final; None when nothing had to. *any thread*"""
         ...
 
+    def block_events(self, number: int) -> Mapping[str, Json] | None:
+        """node_blockEvents: what block hooks logged and whom they made validators; None for an unknown block.
+        *any thread*"""
+        ...
+
     def peers(self) -> Sequence[Mapping[str, Json]]:
         """node_peers: the connected nodes."""
         ...

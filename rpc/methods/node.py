@@ -38,6 +38,7 @@ def methods(services: Services) -> tuple[Method, ...]:
         Method("node_status", handlers.status),
         Method("node_validators", handlers.validators, (OPTIONAL_BLOCK,)),
         Method("node_finalityCertificate", handlers.finality_certificate, (BLOCK,)),
+        Method("node_blockEvents", handlers.block_events, (BLOCK,)),
         Method("node_peers", handlers.peers),
     )
 
@@ -96,6 +97,11 @@ class NodeMethods:
         """node_finalityCertificate: the commit that made a block final; null for genesis and unknown blocks."""
         number = self._view.number(reference)
         return None if number is None else self._node.finality_certificate(number)
+
+    def block_events(self, reference: BlockReference) -> object:
+        """node_blockEvents: the logs of a block's own hooks, which no receipt has; null for an unknown block."""
+        number = self._view.number(reference)
+        return None if number is None else self._node.block_events(number)
 
     def peers(self) -> Json:
         """node_peers."""

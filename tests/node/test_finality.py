@@ -9,6 +9,7 @@ import pytest
 from chain.keccak import keccak256
 from chain.secp256k1 import PrivateKey, verify
 from chain.types import Address, Hash32, checksum_address
+from consensus.consensus_root import ConsensusData
 from consensus.sign_bytes import sign_digest
 from consensus.types import BlockIdFlag, Commit, CommitSignature, Vote, VoteKind
 from consensus.validator_set import new_validator_set, validator_of
@@ -18,6 +19,8 @@ CHAIN_ID, HEIGHT, ROUND = 7, 12, 3
 BLOCK = Hash32(b"\xab" * 32)
 KEYS = [PrivateKey(bytes([number]) * 32) for number in range(1, 5)]
 POWERS = [40, 30, 20, 10]
+ONE, TWO = Hash32(b"\x01" * 32), Hash32(b"\x02" * 32)
+TIED = ConsensusData(ONE, TWO, ONE, ONE, ONE, 1234)
 VALIDATORS = new_validator_set(
     [validator_of(key.public_key, power) for key, power in zip(KEYS, POWERS, strict=True)]
 )
@@ -35,7 +38,7 @@ def slot(key: PrivateKey, flag: BlockIdFlag) -> CommitSignature:
 def certificate() -> dict[str, Any]:
     flags = [BlockIdFlag.COMMIT, BlockIdFlag.COMMIT, BlockIdFlag.NIL, BlockIdFlag.ABSENT]
     slots = tuple(slot(key, flag) for key, flag in zip(KEYS, flags, strict=True))
-    return dict(certificate_json(CHAIN_ID, VALIDATORS, Commit(HEIGHT, ROUND, BLOCK, slots)))
+    return dict(certificate_json(CHAIN_ID, VALIDATORS, Commit(HEIGHT, ROUND, BLOCK, slots), TIED))
 
 
 def test_it_names_what_was_decided_and_by_how_much(certificate: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -11,8 +12,11 @@ import trio
 from chain.errors import CallerError
 from chain.fees import next_base_fee
 from chain.keccak import keccak256
+from chain.receipt import Log
 from chain.secp256k1 import address_of_public_key, verify
-from chain.types import Address, checksum_address
+from chain.types import Address, Hash32, checksum_address
+from chain.validator_update import ValidatorUpdate
+from consensus.consensus_root import ConsensusData
 from consensus.status import ConsensusStatus
 from consensus.types import Step
 from genesis import ConsensusParameters
@@ -282,6 +286,14 @@ async def test_a_certificate_of_finality_can_be_checked_from_what_it_says(chain:
         assert certificate is not None
         header = served.header(number)
         assert header is not None
+        tied: Any = certificate["consensusData"]
+        fields = ("validators", "nextValidators", "params", "lastCommit", "evidence")
+        validators, following, params, commit, evidence = (
+            Hash32(bytes.fromhex(tied[f"{field}Hash"][2:])) for field in fields
+        )
+        parts = ConsensusData(validators, following, params, commit, evidence, tied["timestampMs"])
+        assert parts.root() == header.parent_beacon_block_root
+        assert tied["validatorsHash"] == certificate["validatorsHash"]
         assert certificate["blockHash"] == "0x" + header.hash.hex()
         sign_bytes = bytes.fromhex(str(certificate["signBytes"])[2:])
         assert sign_bytes.endswith(header.hash)
@@ -299,6 +311,40 @@ async def test_a_certificate_of_finality_can_be_checked_from_what_it_says(chain:
     assert served.validators(0) is None
     assert served.validators(4) == served.validators(), "the set of the height after the next is known"
     assert served.validators(5) is None
+
+
+async def test_the_events_of_a_block_are_told_with_the_validators_it_changed(chain: HandDrivenChain) -> None:
+    log = Log(RECEIVER, (Hash32(b"\x01" * 32),), b"\x02")
+    chain.update_validators(2, ValidatorUpdate(VALIDATOR.public_key, 5), logs=(log,))
+    await chain.decide()
+    await chain.decide()
+    served = backend(chain)
+    nothing: Any = served.block_events(1)
+    assert (nothing["logs"], nothing["validatorUpdates"]) == ([], [])
+    told: Any = served.block_events(2)
+    place = {"blockNumber": "0x2", "blockHash": "0x" + chain.store.head.hash.hex()}
+    assert told == {
+        **place,
+        "logs": [
+            {
+                "address": "0x" + RECEIVER.hex(),
+                "topics": ["0x" + "01" * 32],
+                "data": "0x02",
+                "logIndex": "0x0",
+                **place,
+            }
+        ],
+        "validatorUpdates": [
+            {
+                "validator": checksum_address(VALIDATOR.address),
+                "publicKey": "0x" + VALIDATOR.public_key.hex(),
+                "power": 5,
+            }
+        ],
+    }
+    genesis: Any = served.block_events(0)
+    assert genesis["logs"] == []
+    assert served.block_events(3) is None
 
 
 async def test_what_waits_is_told_by_sender(chain: HandDrivenChain) -> None:

@@ -8,7 +8,7 @@ from chain.block import Block
 from chain.errors import CallerError
 from chain.fees import next_base_fee
 from chain.header import Header
-from chain.receipt import Receipt
+from chain.receipt import Log, Receipt
 from chain.secp256k1 import PrivateKey
 from chain.transaction import (
     AccessList,
@@ -23,12 +23,16 @@ from chain.transaction import (
     sign_transaction,
 )
 from chain.types import Address, Hash32
+from chain.validator_update import ValidatorUpdate
+from consensus.consensus_root import ConsensusData
 from consensus.sign_bytes import sign_digest
 from consensus.types import BlockIdFlag, Commit, CommitSignature, Vote, VoteKind
 from consensus.validator_set import new_validator_set, validator_of
 from genesis.first_block import genesis_block, genesis_state
 from genesis.model import Allocation, GenesisValidator
 from genesis.presets import DEV_CHAIN_ID, dev_accounts, dev_genesis
+from node.block_events import block_events_json
+from node.chain_record import ChainRecord
 from node.finality import certificate_json
 from rpc.backend import EventListener, ForkConfiguration, Health, Json, PendingBlock, SyncStatus
 from state.chain_store import ChainStore, Head, TransactionLocation
@@ -47,6 +51,7 @@ from vm.forks import Fork
 CHAIN_ID = DEV_CHAIN_ID
 ACCOUNTS = dev_accounts()
 GWEI = 10**9
+VALIDATORS = new_validator_set([validator_of(ACCOUNTS[9].public_key, 10)])
 
 
 SENDER = "0x" + ACCOUNTS[0].address.hex()
@@ -450,11 +455,20 @@ class FakeNode:
         block = self.block(number)
         if not number or block is None:
             return None
-        validators = new_validator_set([validator_of(ACCOUNTS[9].public_key, 10)])
         vote = Vote(VoteKind.PRECOMMIT, number, 0, block.hash, ACCOUNTS[9].address)
         signature = ACCOUNTS[9].sign_compact(sign_digest(CHAIN_ID, vote))
         slot = CommitSignature(ACCOUNTS[9].address, BlockIdFlag.COMMIT, signature)
-        return certificate_json(CHAIN_ID, validators, Commit(number, 0, block.hash, (slot,)))
+        known = VALIDATORS.hash()
+        tied = ConsensusData(known, known, known, known, known, number * 1000)
+        return certificate_json(CHAIN_ID, VALIDATORS, Commit(number, 0, block.hash, (slot,)), tied)
+
+    def block_events(self, number: int) -> Mapping[str, Json] | None:
+        block = self.block(number)
+        if block is None:
+            return None
+        log = Log(ACCOUNTS[8].address, (Hash32(b"\x07" * 32),), b"\x01")
+        update = ValidatorUpdate(ACCOUNTS[9].public_key, number)
+        return block_events_json(number, block.hash, ChainRecord(b"", VALIDATORS, (update,), (log,)))
 
     def validators(self, number: int | None = None) -> list[dict[str, Json]] | None:
         if number == 0:

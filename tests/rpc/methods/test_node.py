@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rpc.backend import SyncStatus
-from tests.rpc.dev_chain import UNKNOWN_HASH, DevChain, FakeNode, hexed
+from tests.rpc.dev_chain import ACCOUNTS, UNKNOWN_HASH, DevChain, FakeNode, hexed
 from tests.rpc.wire import Wire
 
 
@@ -49,6 +49,19 @@ async def test_validators_and_finality_of_a_block(
     assert certificate["blockHash"] == hexed(dev_chain.blocks[1].hash)
     for nothing in ("earliest", "0x63", UNKNOWN_HASH):
         assert await wire.result("node_finalityCertificate", nothing) is None
+
+
+async def test_what_a_block_did_by_itself(wire: Wire, dev_chain: DevChain) -> None:
+    events = await wire.result("node_blockEvents", "0x2")
+    block_hash = hexed(dev_chain.blocks[1].hash)
+    assert (events["blockNumber"], events["blockHash"]) == ("0x2", block_hash)
+    (log,) = events["logs"]
+    assert (log["data"], log["logIndex"], log["blockHash"]) == ("0x01", "0x0", block_hash)
+    (update,) = events["validatorUpdates"]
+    assert (update["publicKey"], update["power"]) == (hexed(ACCOUNTS[9].public_key), 2)
+    assert update["validator"].lower() == hexed(ACCOUNTS[9].address)
+    for nothing in ("0x63", UNKNOWN_HASH):
+        assert await wire.result("node_blockEvents", nothing) is None
 
 
 async def test_sha3(wire: Wire) -> None:
