@@ -33,7 +33,6 @@ _WORDS: Final = (
     "pure receive reference relocatable return returns sealed sizeof static storage string struct supports switch this "
     "throw true try type typedef typeof ufixed uint unchecked unicode using var view virtual while "
     "ether wei gwei seconds minutes hours days weeks "
-    " "
 )
 _RESERVED: Final = frozenset(_WORDS.split())
 _SIZED: Final = re.compile(r"(u?int|bytes)[0-9]+")
