@@ -1,8 +1,8 @@
 """Storage layouts of every version of every contract, one file each, and what a new version may change.
 
 Owns: the rule: a new version only appends. Everything an older version stored is found where it was.
-Never does: make the files (`python -m vm.system.tooling` does) or run migrations. One that must move something copies it
-to a new field, and leaves the old field where it is.
+Never does: make the files (`python -m vm.system.tooling` does) or run migrations. One that must move something copies
+it to a new field, and leaves the old field where it is.
 Specification: docs/system-contracts.md, "Upgrades"; OpenZeppelin's upgrade checks ask for the same.
 """
 

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import pytest
 
+from tests.clients.commands import install_npm_packages
 from tests.vm.system.storage.kinds import A, B, Kinds, Point, text
 from tests.vm.system.storage.memory import MemoryStorage
-from tests.vm.system.storage.solc_fixture import FIXTURE, STEPS
+from tests.vm.system.storage.solc_fixture import COMPILER, FIXTURE, STEPS, compile_kinds, storage_after_each
 from vm.system.storage.bind import layout_of
 from vm.system.storage.description import describe
 
@@ -74,3 +75,11 @@ def test_what_solc_s_code_wrote_is_read() -> None:
         65535,
         2,
     )
+
+
+@pytest.mark.clients
+def test_the_fixture_is_what_solc_makes_of_the_source() -> None:
+    install_npm_packages(COMPILER.parent)
+    contract = compile_kinds()
+    assert contract["storageLayout"] == SOLC["storageLayout"]
+    assert storage_after_each(bytes.fromhex(contract["evm"]["deployedBytecode"]["object"])) == SOLC["storage"]
