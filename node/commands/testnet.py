@@ -237,11 +237,16 @@ def add_node(network: LocalNetwork, stopped: bool, as_json: bool) -> None:
     """
     if not network.exists:
         raise CommandFailed(f"{network.folder} holds no network; make one with: testnet up")
+    heights = [node.height for node in network.status() if node.height is not None]
+    if not stopped and not heights:
+        raise CommandFailed(
+            "the network does not run; start it with: testnet up, or add the node with --stopped"
+        )
     require_free_ports(network.options, [network.node_count])
     joined = network.add_node()
     if not stopped:
         network.start(joined.index)
-        network.wait_for_node(joined.index)
+        network.wait_for_node(joined.index, height=max(heights))
     show(_joined_record(network, joined), as_json)
 
 
