@@ -20,7 +20,7 @@ from vm.system.gas import CALL_BASE, DEFAULT_WORK
 from vm.system.guards import Guard
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R = TypeVar("R", covariant=True)
 
 SELECTOR_BYTES: Final = 4
 
