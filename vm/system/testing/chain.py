@@ -31,10 +31,11 @@ from vm.system.runtime.hooks import run_begin_block, run_end_block, run_genesis
 from vm.system.storage.bind import layout_of
 from vm.system.testing.accounts import address_of
 from vm.system.testing.failures import CallFailed, CallReverted
-from vm.system.testing.handle import BoundFunction, ContractHandle, Declared, members_of
+from vm.system.testing.handle import BoundFunction, ContractHandle
 from vm.system.testing.starve import Starvation, starve
 from vm.system.testing.state import StateCopy, TestState
 from vm.system.testing.values import Account, LoggedEvent, address, plain, read_log
+from vm.system.tooling.declared import Declared, errors_of, events_of
 from vm.system.tooling.storage_reading import find, show
 
 COIN: Final = 10**18
@@ -190,9 +191,9 @@ class TestChain:
     def know(self, target: Address, declared: Declared) -> None:
         """Reads logs of `target`, and everybody's errors, by this declaration from now on."""
         self._declared[target] = declared
-        for kind in members_of(declared, Event):
+        for kind in events_of(declared):
             self._kinds.setdefault(kind)
-        for error in members_of(declared, ContractError):
+        for error in errors_of(declared):
             self._errors.setdefault(error.signature.selector, error)
 
     # --- accounts -----------------------------------------------------------------------------------------
@@ -369,7 +370,7 @@ class TestChain:
 
     def _read(self, log: Log, kind: type[Event] | None = None) -> LoggedEvent:
         declared = self._declared.get(log.address)
-        own = members_of(declared, Event) if declared is not None else []
+        own = events_of(declared) if declared is not None else []
         return read_log(log, [*([kind] if kind is not None else []), *own, *self._kinds])
 
     # --- blocks -------------------------------------------------------------------------------------------

@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from chain.types import Address, checksum_address
 from vm.message import CallKind
-from vm.system.contract import Contract
-from vm.system.events import ContractError, Event
 from vm.system.functions import Function
-from vm.system.interface import Interface, functions_of
+from vm.system.interface import functions_of
 from vm.system.testing.values import Account, plain
+from vm.system.tooling.declared import Declared
 
 if TYPE_CHECKING:
     from vm.system.testing.chain import TestChain
-
-Declared = type[Contract] | type[Interface]
 
 
 class BoundFunction:
@@ -128,13 +125,3 @@ class ContractHandle:
 
     def __repr__(self) -> str:
         return f"<{self.declared.__name__} at {checksum_address(self.contract_address)}>"
-
-
-def members_of(declared: Declared, kind: type[Event] | type[ContractError]) -> list[Any]:
-    """The event or error classes that a class has, its own before those of its bases."""
-    found: dict[str, Any] = {}
-    for base in declared.__mro__:
-        for name, value in vars(base).items():
-            if isinstance(value, type) and issubclass(value, kind):
-                found.setdefault(name, value)
-    return list(found.values())

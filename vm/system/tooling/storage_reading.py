@@ -23,6 +23,7 @@ from vm.system.abi.types import (
     UintType,
 )
 from vm.system.errors import Panic
+from vm.system.storage.description import type_label
 from vm.system.storage.hashing import location_of, locator
 from vm.system.storage.layout import (
     SLOT_BYTES,
@@ -103,7 +104,7 @@ def show(place: Place, load: Load) -> Any:
             raw = _text(place.slot, load)
             return decode_text(raw) if isinstance(kind, StringType) else f"0x{raw.hex()}"
         case MapType():
-            return type_text(kind)
+            return type_label(kind)
         case ArrayType():
             length = load(place.slot)
             shown = [show(_element(place, index), load) for index in range(min(length, MAX_ELEMENTS))]
@@ -111,19 +112,6 @@ def show(place: Place, load: Load) -> Any:
         case StructType(_, members):
             return {member.name: show(_inside(place, member), load) for member in members}
     assert_never(kind)
-
-
-def type_text(kind: StorageType) -> str:
-    """The type in Solidity's words."""
-    match kind:
-        case MapType(key, value):
-            return f"mapping({key.canonical} => {type_text(value)})"
-        case ArrayType(element):
-            return f"{type_text(element)}[]"
-        case StructType(name, _):
-            return name
-        case _:
-            return kind.canonical
 
 
 def _step(place: Place, word: str, load: Load) -> Place:
@@ -141,7 +129,7 @@ def _step(place: Place, word: str, load: Load) -> Place:
         case StructType(_, members):
             return _member(members, word, place)
         case _:
-            raise InvalidPath(f"{word!r} leads nowhere: {type_text(place.type)} has no parts")
+            raise InvalidPath(f"{word!r} leads nowhere: {type_label(place.type)} has no parts")
 
 
 def read_key(word: str, kind: KeyType) -> Any:
@@ -181,7 +169,7 @@ def _inside(start: Place, variable: Variable) -> Place:
 
 def _element(array: Place, index: int) -> Place:
     if not isinstance(array.type, ArrayType):
-        raise InvalidPath(f"{type_text(array.type)} is no array")
+        raise InvalidPath(f"{type_label(array.type)} is no array")
     element, base = array.type.element, location_of(array.slot)
     size = size_bytes(element)
     if isinstance(element, StructType):

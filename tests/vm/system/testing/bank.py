@@ -124,7 +124,7 @@ class Bank(Contract, class_id=BANK_ID, version=1):
         raise Panic(code)
 
     @external
-    def break_(self) -> None:
+    def fault(self) -> None:
         raise KeyError("a bug")
 
     @external(name="twice")

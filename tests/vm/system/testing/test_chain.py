@@ -145,7 +145,7 @@ def test_a_call_without_gas_fails_and_stays_without_effect(chain: TestChain, ban
 
 def test_a_fault_of_the_contract_is_raised(bank: ContractHandle) -> None:
     with pytest.raises(KeyError, match="a bug"):
-        bank.break_()
+        bank.fault()
 
 
 def test_a_view_runs_in_a_static_call(bank: ContractHandle) -> None:

