@@ -682,6 +682,18 @@ def test_a_precommit_that_comes_late_completes_the_last_commit_and_enters_the_ne
     assert [s.block_id_flag for s in built.last_commit.signatures][2] is BlockIdFlag.COMMIT
 
 
+def test_a_precommit_that_contradicts_the_last_commit_is_reported_once() -> None:
+    bench = Bench(me=0, begin=False)
+    bench.give(m.CertifiedBlock(V, commit(V, 0, 0, 1, 3)))
+    bench.give(m.StartHeight(2, SET, SET, PARAMS, commit(V, 0, 0, 1, 3), SET))
+    other = m.VoteReceived(plain_vote(PRECOMMIT, 0, W, 3))
+    (report,) = bench.give(other)
+    assert isinstance(report, m.ReportEvidence)
+    assert report.evidence == DuplicateVoteEvidence(plain_vote(PRECOMMIT, 0, V, 3), other.vote)
+    assert bench.give(other) == []
+    assert bench.engine.last_commit == commit(V, 0, 0, 1, 3)
+
+
 def test_being_behind_is_noticed_once() -> None:
     bench = Bench()
     ahead = [m.VoteReceived(plain_vote(PREVOTE, 0, W, i, height=2)) for i in (0, 1, 2)]

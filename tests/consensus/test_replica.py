@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from consensus.application import ChainPosition, Validation
+from consensus.codec import encode_message
 from consensus.params import ConsensusParams
 from consensus.ports import ValidateJob
 from consensus.replica import Replica
+from consensus.types import DuplicateVoteEvidence, VoteKind
 from consensus.wal import Wal
-from tests.consensus.committee import CHAIN_ID, block, committee
+from tests.consensus.committee import CHAIN_ID, block, committee, vote
 from tests.consensus.recording_port import HandClock, RecordingPort
 from tests.sim.disk import SimDisk
 
 BLOCK = block("slow")
 
 
-def follower(port: RecordingPort) -> Replica:
-    wal = Wal.open(SimDisk(), lambda: b"markmark")
+def follower(port: RecordingPort, disk: SimDisk | None = None) -> Replica:
+    wal = Wal.open(disk or SimDisk(), lambda: b"markmark")
     replica = Replica(
         chain_id=CHAIN_ID, params=ConsensusParams(), signer=None, wal=wal, port=port, clock=HandClock()
     )
@@ -33,6 +35,21 @@ def test_a_verdict_that_comes_after_its_round_is_kept() -> None:
     assert port.cancelled == 1
     replica.on_job_done(Validation(BLOCK, True, ""))
     assert replica._blocks.payload(BLOCK) == b"payload"
+
+
+def test_double_signing_is_reported_again_when_the_process_ended_before_anybody_stored_it() -> None:
+    disk, port = SimDisk(), RecordingPort()
+    replica = follower(port, disk)
+    first, second = (vote(VoteKind.PREVOTE, 1, 0, block(name), 1) for name in ("v", "w"))
+    for sent in (first, second, second):
+        replica.on_message(b"peer", encode_message(sent))
+    expected = [DuplicateVoteEvidence(first, second)]
+    assert port.evidence == expected
+    assert replica.status().evidence_count == 1
+
+    restarted = RecordingPort()
+    follower(restarted, disk)
+    assert restarted.evidence == expected
 
 
 def test_a_verdict_of_another_height_is_dropped() -> None:

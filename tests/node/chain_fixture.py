@@ -22,6 +22,7 @@ from node.engines import NATIVE_ONLY, EngineChoice
 from node.fork_option import parse_forks
 from node.journal import TransactionJournal
 from node.pool import TransactionPool
+from node.validator_registry import ValidatorRegistry
 from state.world import WorldState
 from vm.environment import BlockEnvironment
 from vm.system.runtime.hooks import HookResult, run_end_block
@@ -54,6 +55,7 @@ class HandDrivenChain:
     journal: bool = False
     engines: EngineChoice = NATIVE_ONLY
     forks: str = "prague"
+    registry: ValidatorRegistry | None = None
 
     def __post_init__(self) -> None:
         self._hooks: dict[int, HookResult] = {}
@@ -64,6 +66,8 @@ class HandDrivenChain:
         path.write_bytes(dump_genesis(replace(genesis, forks=parse_forks(self.forks))))
         chain = read_chain(path)
         self.constants = chain.constants
+        if self.registry is not None:
+            self.constants = replace(self.constants, registry=self.registry)
         self.store = open_store(self.folder / "chain", chain)
         journal = TransactionJournal(self.folder / "journal") if self.journal else None
         self.pool = TransactionPool(self.constants, self.store, MempoolSettings(), journal)
@@ -98,12 +102,20 @@ class HandDrivenChain:
         return height, built.block_id, built.payload
 
     async def decide(self) -> None:
-        """Builds the next block, validates it and commits it."""
+        """Builds the next block, validates it and commits it; of all validators only VALIDATOR signs."""
         height, block_id, payload = await self.build()
         validation = await self.application.validate(height, payload)
         if not validation.valid:
             raise AssertionError(validation.reason)
-        await self.application.commit(payload, commit_of(self.constants.chain_id, height, block_id))
+        slots = commit_of(self.constants.chain_id, height, block_id).signatures
+        validators = self.application.position().validators.validators
+        everybody = tuple(
+            slots[0]
+            if member.address == VALIDATOR.address
+            else CommitSignature(member.address, BlockIdFlag.ABSENT, b"")
+            for member in validators
+        )
+        await self.application.commit(payload, Commit(height, 0, block_id, everybody))
 
 
 def commit_of(chain_id: int, height: int, block_id: Hash32, key: PrivateKey = VALIDATOR) -> Commit:
