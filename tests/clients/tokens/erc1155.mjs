@@ -5,6 +5,8 @@ import { interfaceId, receivers, refusals } from './erc721.mjs';
 
 const MINTER_ROLE = id('MINTER_ROLE');
 const ADMIN_ROLE = toBeHex(0, 32);
+const PAUSER_ROLE = id('PAUSER_ROLE');
+const URI_SETTER_ROLE = id('URI_SETTER_ROLE');
 const URI = 'https://example.org/{id}.json';
 const HELLO = hexlify(toUtf8Bytes('hello'));
 const PASSED = hexlify(toUtf8Bytes('passed on'));
@@ -138,11 +140,16 @@ async function burning(t, token, alice, bob, carol) {
 async function uris(t, token, admin, alice, prober) {
   await t.returns('URI of all', ask(token, 'uri', [1n]), [URI]);
   await t.returns('URI of what is not there', ask(token, 'uri', [999n]), [URI]);
-  await t.reverts('a URI by a stranger', ask(token, 'setTokenURI', [1n, 'x'], { from: alice }), ['AccessControlUnauthorizedAccount', alice, ADMIN_ROLE]);
+  await t.reverts('a URI by a stranger', ask(token, 'setTokenURI', [1n, 'x'], { from: alice }), ['AccessControlUnauthorizedAccount', alice, URI_SETTER_ROLE]);
   const own = `ipfs://${'a'.repeat(90)}`;
   await t.sends('a URI of one id', ask(token, 'setTokenURI', [1n, own], { from: admin }), [[token, 'URI', own, 1n]]);
   await t.returns('URI of this id', ask(token, 'uri', [1n]), [own]);
   await t.returns('URI of the others', ask(token, 'uri', [2n]), [URI]);
+  await t.all(
+    ['another URI of all', ask(token, 'setURI', ['ftp://{id}'], { from: admin }), []],
+    ['no URI of one id', ask(token, 'setTokenURI', [1n, ''], { from: admin }), [[token, 'URI', 'ftp://{id}', 1n]]],
+  );
+  await t.returns('URI of this id as of all', ask(token, 'uri', [1n]), ['ftp://{id}']);
   const ids = {
     'ERC-165': ['0x01ffc9a7', 'supportsInterface(bytes4)'],
     'ERC-1155': ['0xd9b67a26', 'balanceOf(address,uint256)', 'balanceOfBatch(address[],uint256[])', 'setApprovalForAll(address,bool)', 'isApprovedForAll(address,address)',
@@ -158,10 +165,23 @@ async function uris(t, token, admin, alice, prober) {
     await t.returns(`supportsInterface: not ${wanted}`, ask(token, 'supportsInterface', [wanted]), [false]);
 }
 
+async function pausing(t, token, admin, alice, bob) {
+  await t.reverts('pausing by a stranger', ask(token, 'pause', [], { from: alice }), ['AccessControlUnauthorizedAccount', alice, PAUSER_ROLE]);
+  await t.sends('pausing', ask(token, 'pause', [], { from: admin }), [[token, 'Paused', admin]]);
+  const paused = ['EnforcedPause'];
+  await t.reverts('transfer in the pause', ask(token, 'safeTransferFrom', [alice, bob, 1n, 1n, '0x'], { from: alice }), paused);
+  await t.reverts('transfer of a batch in the pause', ask(token, 'safeBatchTransferFrom', [alice, bob, [1n], [1n, 2n], '0x'], { from: alice }), paused);
+  await t.reverts('transfer by a stranger in the pause', ask(token, 'safeTransferFrom', [alice, bob, 1n, 1n, '0x'], { from: bob }), ['ERC1155MissingApprovalForAll', bob, alice]);
+  await t.reverts('minting in the pause', ask(token, 'mint', [alice, 1n, 1n, '0x'], { from: admin }), paused);
+  await t.reverts('burning in the pause', ask(token, 'burn', [alice, 1n, 1n], { from: alice }), paused);
+  await t.sends('going on', ask(token, 'unpause', [], { from: admin }), [[token, 'Unpaused', admin]]);
+  await t.sends('burning after the pause', ask(token, 'burn', [alice, 1n, 1n], { from: alice }), [[token, 'TransferSingle', alice, alice, ZERO, 1n, 1n]]);
+}
+
 export default async function erc1155(t, artifacts) {
   const [admin, alice, bob, carol] = await t.actors(parseEther('1'), 'admin', 'alice', 'bob', 'carol');
   const [token, prober] = await Promise.all([
-    t.token('token', 'multi', [URI, admin], [['RoleGranted', ADMIN_ROLE, admin, t.creator], ['RoleGranted', MINTER_ROLE, admin, t.creator]]),
+    t.token('token', 'MultiToken', [URI, admin], [ADMIN_ROLE, URI_SETTER_ROLE, PAUSER_ROLE, MINTER_ROLE].map((role) => ['RoleGranted', role, admin, t.creator])),
     t.helper('prober', artifacts.Prober),
   ]);
   await minting(t, token, admin, alice);
@@ -169,4 +189,5 @@ export default async function erc1155(t, artifacts) {
   await callbacks(t, token, admin, alice, artifacts);
   await burning(t, token, alice, bob, carol);
   await uris(t, token, admin, alice, prober);
+  await pausing(t, token, admin, alice, bob);
 }

@@ -11,7 +11,7 @@ const NEVER = MOST; // a deadline
 async function metadata(t, token, owner) {
   await t.returns('name', ask(token, 'name'), [NAME]);
   await t.returns('symbol', ask(token, 'symbol'), ['GLD']);
-  await t.returns('decimals', ask(token, 'decimals'), [18]);
+  await t.returns('decimals', ask(token, 'decimals'), [6]);
   await t.returns('totalSupply', ask(token, 'totalSupply'), [SUPPLY]);
   await t.returns('the owner has all', ask(token, 'balanceOf', [owner]), [SUPPLY]);
   await t.returns('the zero address has nothing', ask(token, 'balanceOf', [ZERO]), [0n]);
@@ -125,12 +125,12 @@ async function permits(t, token, owner, bob, carol) {
 
 export default async function erc20(t) {
   const [owner, bob, carol] = await t.actors(parseEther('1'), 'owner', 'bob', 'carol');
-  const token = await t.token('token', 'fixed', [NAME, 'GLD', SUPPLY, owner], [['Transfer', ZERO, owner, SUPPLY]]);
+  const token = await t.token('token', 'Fixed', [NAME, 'GLD', 6, SUPPLY, owner], [['Transfer', ZERO, owner, SUPPLY]]);
   await metadata(t, token, owner);
   await transfers(t, token, owner, bob);
   await allowances(t, token, owner, bob, carol);
   await permits(t, token, owner, bob, carol);
-  const richest = await t.token('token of the largest supply', 'fixed', ['', '', MOST, owner], [['Transfer', ZERO, owner, MOST]]);
+  const richest = await t.token('token of the largest supply', 'Fixed', ['', '', 255, MOST, owner], [['Transfer', ZERO, owner, MOST]]);
   await t.returns('an empty name', ask(richest, 'name'), ['']);
   await t.returns('all of 2**256 - 1', ask(richest, 'transfer', [bob, MOST], { from: owner }), [true]);
 }

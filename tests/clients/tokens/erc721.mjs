@@ -4,6 +4,7 @@ import { DEAD, MOST, ZERO, ask } from './harness.mjs';
 
 const NAME = 'The collection with a name that is much longer than one word of 32 bytes \u{1F3A8}';
 const MINTER_ROLE = id('MINTER_ROLE');
+const PAUSER_ROLE = id('PAUSER_ROLE');
 const ADMIN_ROLE = toBeHex(0, 32);
 const BASE = 'https://example.org/tokens/of/the/collection/';
 const ROYALTY = 250n; // of 10,000
@@ -19,23 +20,28 @@ export function interfaceId(...signatures) {
   return toBeHex(part.fragments.reduce((sum, { selector }) => sum ^ BigInt(selector), 0n), 4);
 }
 
+// Tokens are numbered as they are made.
+const [FIRST, SECOND, THIRD, BOBS, FIFTH, SIXTH] = [0n, 1n, 2n, 3n, 4n, 5n];
+const ALL = [FIRST, SECOND, THIRD, BOBS, FIFTH, SIXTH];
+
 async function minting(t, token, admin, alice, bob) {
-  const mint = (to, tokenId, from = admin) => ask(token, 'mint', [to, tokenId], { from });
+  const mint = (to, from = admin) => ask(token, 'safeMint', [to], { from });
   await t.returns('name', ask(token, 'name'), [NAME]);
   await t.returns('symbol', ask(token, 'symbol'), ['COL']);
   await t.returns('no tokens', ask(token, 'totalSupply'), [0n]);
-  await t.reverts('minting by a stranger', mint(alice, 1n, alice), ['AccessControlUnauthorizedAccount', alice, MINTER_ROLE]);
-  await t.reverts('minting to nobody', mint(ZERO, 1n), ['ERC721InvalidReceiver', ZERO]);
-  await t.all(...[[alice, 1n], [alice, 2n], [alice, 3n], [bob, 40n], [alice, 0n], [alice, MOST]].map(([to, tokenId]) => (
-    [`minting ${tokenId}`, mint(to, tokenId), [[token, 'Transfer', ZERO, to, tokenId]]])));
-  await t.reverts('minting what is there', mint(bob, 1n), ['ERC721InvalidSender', ZERO]);
+  await t.reverts('minting by a stranger', mint(alice, alice), ['OwnableUnauthorizedAccount', alice]);
+  await t.reverts('minting to nobody', mint(ZERO), ['ERC721InvalidReceiver', ZERO]);
+  await t.returns('minting returns the number', mint(alice), [0n]);
+  await t.all(...[alice, alice, alice, bob, alice, alice].map((to, tokenId) => (
+    [`minting ${tokenId}`, mint(to), [[token, 'Transfer', ZERO, to, tokenId]]])));
+  await t.returns('the next number', mint(alice), [6n]);
   await t.returns('balance', ask(token, 'balanceOf', [alice]), [5n]);
   await t.reverts('the balance of nobody', ask(token, 'balanceOf', [ZERO]), ['ERC721InvalidOwner', ZERO]);
-  await t.returns('owner', ask(token, 'ownerOf', [MOST]), [alice]);
+  await t.returns('owner', ask(token, 'ownerOf', [SIXTH]), [alice]);
   await t.reverts('the owner of what is not there', ask(token, 'ownerOf', [9n]), nonexistent(9n));
-  await t.returns('tokenURI', ask(token, 'tokenURI', [40n]), [`${BASE}40`]);
+  await t.reverts('the owner of the last of all numbers', ask(token, 'ownerOf', [MOST]), nonexistent(MOST));
+  await t.returns('tokenURI', ask(token, 'tokenURI', [5n]), [`${BASE}5`]);
   await t.returns('tokenURI of 0', ask(token, 'tokenURI', [0n]), [`${BASE}0`]);
-  await t.returns('tokenURI of the last', ask(token, 'tokenURI', [MOST]), [`${BASE}${MOST}`]);
   await t.reverts('tokenURI of what is not there', ask(token, 'tokenURI', [9n]), nonexistent(9n));
 }
 
@@ -51,49 +57,48 @@ async function listed(t, step, token, all, ...owners) {
 
 async function approvals(t, token, alice, bob, carol) {
   const approve = (to, tokenId, from) => ask(token, 'approve', [to, tokenId], { from });
-  await t.returns('nobody is approved', ask(token, 'getApproved', [1n]), [ZERO]);
+  await t.returns('nobody is approved', ask(token, 'getApproved', [FIRST]), [ZERO]);
   await t.reverts('who is approved for what is not there', ask(token, 'getApproved', [9n]), nonexistent(9n));
   await t.reverts('approving what is not there', approve(bob, 9n, alice), nonexistent(9n));
-  await t.reverts('approving by a stranger', approve(carol, 1n, carol), ['ERC721InvalidApprover', carol]);
-  await t.reverts('transfer by a stranger', ask(token, 'transferFrom', [alice, carol, 1n], { from: carol }), ['ERC721InsufficientApproval', carol, 1n]);
+  await t.reverts('approving by a stranger', approve(carol, FIRST, carol), ['ERC721InvalidApprover', carol]);
+  await t.reverts('transfer by a stranger', ask(token, 'transferFrom', [alice, carol, FIRST], { from: carol }), ['ERC721InsufficientApproval', carol, FIRST]);
   await t.reverts('approval of nobody for all', ask(token, 'setApprovalForAll', [ZERO, true], { from: alice }), ['ERC721InvalidOperator', ZERO]);
   await t.reverts('approval by nobody for all', ask(token, 'setApprovalForAll', [bob, true], { from: ZERO }), ['ERC721InvalidApprover', ZERO]);
   await t.all(
-    ['approving', approve(bob, 1n, alice), [[token, 'Approval', alice, bob, 1n]]],
-    ['approving anew', approve(carol, 1n, alice), [[token, 'Approval', alice, carol, 1n]]],
-    ['approving nobody', approve(ZERO, 2n, alice), [[token, 'Approval', alice, ZERO, 2n]]],
-    ['approving oneself', approve(alice, 2n, alice), [[token, 'Approval', alice, alice, 2n]]],
+    ['approving', approve(bob, FIRST, alice), [[token, 'Approval', alice, bob, FIRST]]],
+    ['approving anew', approve(carol, FIRST, alice), [[token, 'Approval', alice, carol, FIRST]]],
+    ['approving nobody', approve(ZERO, SECOND, alice), [[token, 'Approval', alice, ZERO, SECOND]]],
+    ['approving oneself', approve(alice, SECOND, alice), [[token, 'Approval', alice, alice, SECOND]]],
     ['approving for all', ask(token, 'setApprovalForAll', [bob, true], { from: alice }), [[token, 'ApprovalForAll', alice, bob, true]]],
   );
-  await t.returns('the approved', ask(token, 'getApproved', [1n]), [carol]);
+  await t.returns('the approved', ask(token, 'getApproved', [FIRST]), [carol]);
   await t.returns('the operator', ask(token, 'isApprovedForAll', [alice, bob]), [true]);
-  await t.reverts('the approved may not approve', approve(carol, 1n, carol), ['ERC721InvalidApprover', carol]);
-  await t.sends('the operator approves', approve(carol, 3n, bob), [[token, 'Approval', alice, carol, 3n]]);
-  await t.all(
-    ['transfer by the approved', ask(token, 'transferFrom', [alice, carol, 1n], { from: carol }), [[token, 'Transfer', alice, carol, 1n]]],
-    ['transfer by the operator', ask(token, 'transferFrom', [alice, bob, 3n], { from: bob }), [[token, 'Transfer', alice, bob, 3n]]],
-  );
-  await t.returns('a transfer ends the approval', ask(token, 'getApproved', [3n]), [ZERO]);
-  await t.reverts('the approved of before', ask(token, 'transferFrom', [bob, carol, 3n], { from: carol }), ['ERC721InsufficientApproval', carol, 3n]);
+  await t.reverts('the approved may not approve', approve(carol, FIRST, carol), ['ERC721InvalidApprover', carol]);
+  await t.sends('the operator approves', approve(carol, THIRD, bob), [[token, 'Approval', alice, carol, THIRD]]);
+  // One after the other: the order decides where the tokens stand in the lists.
+  await t.sends('transfer by the approved', ask(token, 'transferFrom', [alice, carol, FIRST], { from: carol }), [[token, 'Transfer', alice, carol, FIRST]]);
+  await t.sends('transfer by the operator', ask(token, 'transferFrom', [alice, bob, THIRD], { from: bob }), [[token, 'Transfer', alice, bob, THIRD]]);
+  await t.returns('a transfer ends the approval', ask(token, 'getApproved', [THIRD]), [ZERO]);
+  await t.reverts('the approved of before', ask(token, 'transferFrom', [bob, carol, THIRD], { from: carol }), ['ERC721InsufficientApproval', carol, THIRD]);
   await t.sends('ending the approval for all', ask(token, 'setApprovalForAll', [bob, false], { from: alice }), [[token, 'ApprovalForAll', alice, bob, false]]);
-  await t.reverts('the operator of before', ask(token, 'transferFrom', [alice, bob, 2n], { from: bob }), ['ERC721InsufficientApproval', bob, 2n]);
+  await t.reverts('the operator of before', ask(token, 'transferFrom', [alice, bob, SECOND], { from: bob }), ['ERC721InsufficientApproval', bob, SECOND]);
 }
 
 async function transfers(t, token, alice, bob, carol) {
   const transfer = (from, to, tokenId, by, method = 'transferFrom', ...data) => ask(token, method, [from, to, tokenId, ...data], { from: by });
-  await t.returns('transferFrom returns nothing', transfer(alice, bob, 2n, alice), []);
+  await t.returns('transferFrom returns nothing', transfer(alice, bob, SECOND, alice), []);
   for (const [method, ...data] of [['transferFrom'], [SAFE], [SAFE_DATA, HELLO]]) {
-    await t.reverts(`${method} to nobody`, transfer(alice, ZERO, 2n, alice, method, ...data), ['ERC721InvalidReceiver', ZERO]);
+    await t.reverts(`${method} to nobody`, transfer(alice, ZERO, SECOND, alice, method, ...data), ['ERC721InvalidReceiver', ZERO]);
     await t.reverts(`${method} of what is not there`, transfer(alice, bob, 9n, alice, method, ...data), nonexistent(9n));
-    await t.reverts(`${method} from another than the owner`, transfer(bob, carol, 2n, alice, method, ...data), ['ERC721IncorrectOwner', bob, 2n, alice]);
-    await t.reverts(`${method} of another's`, transfer(bob, alice, 3n, alice, method, ...data), ['ERC721InsufficientApproval', alice, 3n]);
+    await t.reverts(`${method} from another than the owner`, transfer(bob, carol, SECOND, alice, method, ...data), ['ERC721IncorrectOwner', bob, SECOND, alice]);
+    await t.reverts(`${method} of another's`, transfer(bob, alice, THIRD, alice, method, ...data), ['ERC721InsufficientApproval', alice, THIRD]);
   }
   await t.all(
-    ['transfer to oneself', transfer(alice, alice, 2n, alice), [[token, 'Transfer', alice, alice, 2n]]],
-    ['safe transfer to an account', transfer(alice, bob, 0n, alice, SAFE), [[token, 'Transfer', alice, bob, 0n]]],
-    ['safe transfer with data to an account', transfer(alice, bob, MOST, alice, SAFE_DATA, HELLO), [[token, 'Transfer', alice, bob, MOST]]],
+    ['transfer to oneself', transfer(alice, alice, SECOND, alice), [[token, 'Transfer', alice, alice, SECOND]]],
+    ['safe transfer to an account', transfer(alice, bob, FIFTH, alice, SAFE), [[token, 'Transfer', alice, bob, FIFTH]]],
+    ['safe transfer with data to an account', transfer(alice, bob, SIXTH, alice, SAFE_DATA, HELLO), [[token, 'Transfer', alice, bob, SIXTH]]],
   );
-  await listed(t, 'after transfers', token, [1n, 2n, 3n, 40n, 0n, MOST], [alice, [2n]], [bob, [40n, 3n, 0n, MOST]], [carol, [1n]]);
+  await listed(t, 'after transfers', token, ALL, [alice, [SECOND]], [bob, [BOBS, THIRD, FIFTH, SIXTH]], [carol, [FIRST]]);
 }
 
 /** A receiver for each behaviour; of the last, `next` is the receiver that it passes on to. */
@@ -120,51 +125,51 @@ async function callbacks(t, token, admin, alice, bob, made) {
   const { accepting, passing } = all;
   const [silent, burning] = await Promise.all([t.helper('contract without callbacks', made.Silent), t.helper('receiver Burn', made.Receiver, [9, ZERO])]);
   const send = (to, tokenId, ...data) => ask(token, data.length ? SAFE_DATA : SAFE, [bob, to, tokenId, ...data], { from: bob });
-  const mint = (to, tokenId, data = HELLO) => ask(token, 'safeMint', [to, tokenId, data], { from: admin });
-  for (const [name, receiver, wanted] of refusals(all, bob, bob, 40n, 'ERC721InvalidReceiver')) {
-    await t.reverts(`safe transfer to ${name}`, send(receiver, 40n), wanted);
-    await t.reverts(`safe transfer with data to ${name}`, send(receiver, 40n, HELLO), wanted);
+  const mint = (to) => ask(token, 'safeMint', [to], { from: admin });
+  for (const [name, receiver, wanted] of refusals(all, bob, bob, BOBS, 'ERC721InvalidReceiver')) {
+    await t.reverts(`safe transfer to ${name}`, send(receiver, BOBS), wanted);
+    await t.reverts(`safe transfer with data to ${name}`, send(receiver, BOBS, HELLO), wanted);
   }
-  for (const [name, receiver, wanted] of refusals(all, admin, ZERO, 50n, 'ERC721InvalidReceiver'))
-    await t.reverts(`safe minting to ${name}`, mint(receiver, 50n), wanted);
-  await t.reverts('safe transfer to a contract without callbacks', send(silent, 40n), ['ERC721InvalidReceiver', silent]);
-  await t.reverts('safe minting to a contract without callbacks', mint(silent, 50n), ['ERC721InvalidReceiver', silent]);
-  await t.reverts('safe transfer to the token itself', send(token, 40n), ['ERC721InvalidReceiver', token]);
-  await t.returns('a plain transfer to a contract without callbacks', ask(token, 'transferFrom', [bob, silent, 40n], { from: bob }), []);
-  await t.fails('safe transfer to WrongValue', { ...send(all.refusing.WrongValue, 40n) });
+  for (const [name, receiver, wanted] of refusals(all, admin, ZERO, 6n, 'ERC721InvalidReceiver'))
+    await t.reverts(`safe minting to ${name}`, mint(receiver), wanted);
+  await t.reverts('safe transfer to a contract without callbacks', send(silent, BOBS), ['ERC721InvalidReceiver', silent]);
+  await t.reverts('safe minting to a contract without callbacks', mint(silent), ['ERC721InvalidReceiver', silent]);
+  await t.reverts('safe transfer to the token itself', send(token, BOBS), ['ERC721InvalidReceiver', token]);
+  await t.returns('a plain transfer to a contract without callbacks', ask(token, 'transferFrom', [bob, silent, BOBS], { from: bob }), []);
+  await t.fails('safe transfer to WrongValue', { ...send(all.refusing.WrongValue, BOBS) });
   await t.all(
-    ['safe transfer to a receiver', send(accepting, 40n), [
-      [token, 'Transfer', bob, accepting, 40n], [accepting, 'Received721', bob, bob, 40n, '0x', accepting]]],
-    ['safe transfer with data to a receiver', send(accepting, 3n, HELLO), [
-      [token, 'Transfer', bob, accepting, 3n], [accepting, 'Received721', bob, bob, 3n, HELLO, accepting]]],
+    ['safe transfer to a receiver', send(accepting, BOBS), [
+      [token, 'Transfer', bob, accepting, BOBS], [accepting, 'Received721', bob, bob, BOBS, '0x', accepting]]],
+    ['safe transfer with data to a receiver', send(accepting, THIRD, HELLO), [
+      [token, 'Transfer', bob, accepting, THIRD], [accepting, 'Received721', bob, bob, THIRD, HELLO, accepting]]],
     // The receiver gives it away before it answers.
-    ['safe transfer to a receiver that passes it on', send(passing, 0n, HELLO), [
-      [token, 'Transfer', bob, passing, 0n], [passing, 'Received721', bob, bob, 0n, HELLO, passing],
-      [token, 'Transfer', passing, accepting, 0n], [accepting, 'Received721', passing, passing, 0n, PASSED, accepting]]],
-    ['safe transfer to a receiver that burns it', send(burning, MOST), [
-      [token, 'Transfer', bob, burning, MOST], [burning, 'Received721', bob, bob, MOST, '0x', burning], [token, 'Transfer', burning, ZERO, MOST]]],
-    ['safe minting', mint(accepting, 50n), [
-      [token, 'Transfer', ZERO, accepting, 50n], [accepting, 'Received721', admin, ZERO, 50n, HELLO, accepting]]],
-    ['safe minting to a receiver that passes it on', mint(passing, 51n, '0x'), [
-      [token, 'Transfer', ZERO, passing, 51n], [passing, 'Received721', admin, ZERO, 51n, '0x', passing],
-      [token, 'Transfer', passing, accepting, 51n], [accepting, 'Received721', passing, passing, 51n, PASSED, accepting]]],
+    ['safe transfer to a receiver that passes it on', send(passing, FIFTH, HELLO), [
+      [token, 'Transfer', bob, passing, FIFTH], [passing, 'Received721', bob, bob, FIFTH, HELLO, passing],
+      [token, 'Transfer', passing, accepting, FIFTH], [accepting, 'Received721', passing, passing, FIFTH, PASSED, accepting]]],
+    ['safe transfer to a receiver that burns it', send(burning, SIXTH), [
+      [token, 'Transfer', bob, burning, SIXTH], [burning, 'Received721', bob, bob, SIXTH, '0x', burning], [token, 'Transfer', burning, ZERO, SIXTH]]],
   );
-  await t.returns('whoever it was passed on to owns it', ask(token, 'ownerOf', [0n]), [accepting]);
-  await t.reverts('what was burned is not there', ask(token, 'ownerOf', [MOST]), nonexistent(MOST));
+  await t.all(
+    ['safe minting', mint(accepting), [
+      [token, 'Transfer', ZERO, accepting, 6n], [accepting, 'Received721', admin, ZERO, 6n, '0x', accepting]]],
+    ['safe minting to a receiver that passes it on', mint(passing), [
+      [token, 'Transfer', ZERO, passing, 7n], [passing, 'Received721', admin, ZERO, 7n, '0x', passing],
+      [token, 'Transfer', passing, accepting, 7n], [accepting, 'Received721', passing, passing, 7n, PASSED, accepting]]],
+  );
+  await t.returns('whoever it was passed on to owns it', ask(token, 'ownerOf', [FIFTH]), [accepting]);
+  await t.reverts('what was burned is not there', ask(token, 'ownerOf', [SIXTH]), nonexistent(SIXTH));
   await t.returns('balance of the receiver', ask(token, 'balanceOf', [accepting]), [5n]);
 }
 
 async function burning(t, token, alice, bob, carol) {
   const burn = (tokenId, from) => ask(token, 'burn', [tokenId], { from });
-  await t.reverts('burning by a stranger', burn(1n, bob), ['ERC721InsufficientApproval', bob, 1n]);
+  await t.reverts('burning by a stranger', burn(FIRST, bob), ['ERC721InsufficientApproval', bob, FIRST]);
   await t.reverts('burning what is not there', burn(9n, bob), nonexistent(9n));
-  await t.sends('approving before burning', ask(token, 'approve', [bob, 2n], { from: alice }), [[token, 'Approval', alice, bob, 2n]]);
-  await t.all(
-    ['burning', burn(1n, carol), [[token, 'Transfer', carol, ZERO, 1n]]],
-    ['burning by the approved', burn(2n, bob), [[token, 'Transfer', alice, ZERO, 2n]]],
-  );
-  await t.reverts('burned', ask(token, 'ownerOf', [1n]), nonexistent(1n));
-  await t.reverts('nobody is approved for the burned', ask(token, 'getApproved', [2n]), nonexistent(2n));
+  await t.sends('approving before burning', ask(token, 'approve', [bob, SECOND], { from: alice }), [[token, 'Approval', alice, bob, SECOND]]);
+  await t.sends('burning', burn(FIRST, carol), [[token, 'Transfer', carol, ZERO, FIRST]]);
+  await t.sends('burning by the approved', burn(SECOND, bob), [[token, 'Transfer', alice, ZERO, SECOND]]);
+  await t.reverts('burned', ask(token, 'ownerOf', [FIRST]), nonexistent(FIRST));
+  await t.reverts('nobody is approved for the burned', ask(token, 'getApproved', [SECOND]), nonexistent(SECOND));
 }
 
 async function interfaces(t, token, prober, royaltyReceiver) {
@@ -189,23 +194,91 @@ async function interfaces(t, token, prober, royaltyReceiver) {
     await t.returns(`supportsInterface: not ${wanted}`, ask(token, 'supportsInterface', [wanted]), [false]);
 }
 
+/** Royalties of single tokens. */
+async function royalties(t, token, owner, alice) {
+  const set = (tokenId, receiver, part, from = owner) => ask(token, 'setTokenRoyalty', [tokenId, receiver, part], { from });
+  await t.reverts('royalties by a stranger', set(1n, alice, 1n, alice), ['OwnableUnauthorizedAccount', alice]);
+  await t.reverts('royalties of one token above the price', set(1n, alice, 10_001n), ['ERC2981InvalidTokenRoyalty', 1n, 10_001n, 10_000n]);
+  await t.reverts('royalties of one token for nobody', set(1n, ZERO, 1n), ['ERC2981InvalidTokenRoyaltyReceiver', 1n, ZERO]);
+  await t.reverts('royalties of all tokens above the price', ask(token, 'setDefaultRoyalty', [alice, 10_001n], { from: owner }), ['ERC2981InvalidDefaultRoyalty', 10_001n, 10_000n]);
+  await t.reverts('no royalties by a stranger', ask(token, 'deleteDefaultRoyalty', [], { from: alice }), ['OwnableUnauthorizedAccount', alice]);
+  await t.all(['royalties of one token', set(1n, alice, 10_000n), []], ['royalties of nothing', set(2n, alice, 0n), []]);
+  await t.returns('royalties of this token', ask(token, 'royaltyInfo', [1n, 777n]), [alice, 777n]);
+  await t.returns('royalties of the token with none', ask(token, 'royaltyInfo', [2n, 777n]), [alice, 0n]);
+  await t.all(
+    ['no royalties of its own', ask(token, 'resetTokenRoyalty', [1n], { from: owner }), []],
+    ['no royalties', ask(token, 'deleteDefaultRoyalty', [], { from: owner }), []],
+  );
+  await t.returns('royalties of nobody', ask(token, 'royaltyInfo', [1n, 777n]), [ZERO, 0n]);
+}
+
+/** A collection with a URI for each token, which can be paused. */
+async function described(t, admin, alice, bob, accepting) {
+  const roles = [ADMIN_ROLE, PAUSER_ROLE, MINTER_ROLE].map((role) => ['RoleGranted', role, admin, t.creator]);
+  const [token, bare] = await Promise.all([
+    t.token('described collection', 'Collection', ['Described', 'DSC', BASE, admin], roles),
+    t.token('collection without a base', 'Collection', ['Bare', 'BAR', '', admin], roles),
+  ]);
+  const mint = (contract, to, uri, from = admin) => ask(contract, 'safeMint', [to, uri], { from });
+  await t.reverts('minting by who is no minter', mint(token, alice, 'x', alice), ['AccessControlUnauthorizedAccount', alice, MINTER_ROLE]);
+  await t.all(
+    ['minting with a URI', mint(token, alice, 'own.json'), [[token, 'MetadataUpdate', 0n], [token, 'Transfer', ZERO, alice, 0n]]],
+    ['minting without a URI', mint(token, alice, ''), [[token, 'MetadataUpdate', 1n], [token, 'Transfer', ZERO, alice, 1n]]],
+    ['minting to a receiver', mint(token, accepting, 'z'), [
+      [token, 'MetadataUpdate', 2n], [token, 'Transfer', ZERO, accepting, 2n], [accepting, 'Received721', admin, ZERO, 2n, '0x', accepting]]],
+    ['minting a URI alone', mint(bare, alice, 'ipfs://own'), [[bare, 'MetadataUpdate', 0n], [bare, 'Transfer', ZERO, alice, 0n]]],
+    ['minting no URI at all', mint(bare, alice, ''), [[bare, 'MetadataUpdate', 1n], [bare, 'Transfer', ZERO, alice, 1n]]],
+  );
+  await t.returns('the base and the URI', ask(token, 'tokenURI', [0n]), [`${BASE}own.json`]);
+  await t.returns('the base and the number', ask(token, 'tokenURI', [1n]), [`${BASE}1`]);
+  await t.returns('the URI alone', ask(bare, 'tokenURI', [0n]), ['ipfs://own']);
+  await t.returns('no URI', ask(bare, 'tokenURI', [1n]), ['']);
+  await t.sends('pausing', ask(token, 'pause', [], { from: admin }), [[token, 'Paused', admin]]);
+  await t.reverts('minting in the pause', mint(token, alice, ''), ['EnforcedPause']);
+  await t.reverts('transfer in the pause', ask(token, 'transferFrom', [alice, bob, 0n], { from: alice }), ['EnforcedPause']);
+  await t.reverts('transfer by a stranger in the pause', ask(token, 'transferFrom', [alice, bob, 0n], { from: bob }), ['EnforcedPause']);
+  await t.reverts('transfer to nobody in the pause', ask(token, 'transferFrom', [alice, ZERO, 0n], { from: alice }), ['ERC721InvalidReceiver', ZERO]);
+  await t.reverts('burning in the pause', ask(token, 'burn', [0n], { from: alice }), ['EnforcedPause']);
+  await t.sends('approving in the pause', ask(token, 'approve', [bob, 0n], { from: alice }), [[token, 'Approval', alice, bob, 0n]]);
+  await t.sends('going on', ask(token, 'unpause', [], { from: admin }), [[token, 'Unpaused', admin]]);
+  await t.sends('burning after the pause', ask(token, 'burn', [0n], { from: bob }), [[token, 'Transfer', alice, ZERO, 0n]]);
+  for (const [name, wanted] of [['ERC-721', '0x80ac58cd'], ['ERC-4906', '0x49064906'], ['roles', '0x7965db0b']])
+    await t.returns(`supportsInterface of a described collection: ${name}`, ask(token, 'supportsInterface', [wanted]), [true]);
+  await t.returns('a described collection can\'t be listed', ask(token, 'supportsInterface', ['0x780e9d63']), [false]);
+}
+
+/** A collection whose tokens are votes. */
+async function membership(t, owner, alice, bob) {
+  const token = await t.token('membership', 'Membership', ['Club', 'CLB', BASE, owner], [['OwnershipTransferred', ZERO, owner]]);
+  const mint = (to) => ask(token, 'safeMint', [to], { from: owner });
+  await t.all(['joining', mint(alice), [[token, 'Transfer', ZERO, alice, 0n]]], ['joining again', mint(alice), [[token, 'Transfer', ZERO, alice, 1n]]]);
+  await t.returns('tokens alone are no votes', ask(token, 'getVotes', [alice]), [0n]);
+  await t.sends('delegating', ask(token, 'delegate', [bob], { from: alice }), [[token, 'DelegateChanged', alice, ZERO, bob], [token, 'DelegateVotesChanged', bob, 0n, 2n]]);
+  await t.all(['moving a vote', ask(token, 'transferFrom', [alice, owner, 0n], { from: alice }), [[token, 'Transfer', alice, owner, 0n], [token, 'DelegateVotesChanged', bob, 2n, 1n]]]);
+  await t.sends('leaving', ask(token, 'burn', [1n], { from: alice }), [[token, 'Transfer', alice, ZERO, 1n], [token, 'DelegateVotesChanged', bob, 1n, 0n]]);
+  await t.returns('votes', ask(token, 'getVotes', [bob]), [0n]);
+}
+
 export default async function erc721(t, artifacts) {
   const [admin, alice, bob, carol] = await t.actors(parseEther('1'), 'admin', 'alice', 'bob', 'carol');
-  const [token, prober] = await Promise.all([
-    t.token('token', 'collection', [NAME, 'COL', BASE, DEAD, ROYALTY, admin], [
-      ['RoleGranted', ADMIN_ROLE, admin, t.creator], ['RoleGranted', MINTER_ROLE, admin, t.creator]]),
+  const [token, prober, accepting] = await Promise.all([
+    t.token('token', 'RoyaltyCollection', [NAME, 'COL', BASE, DEAD, ROYALTY, admin], [['OwnershipTransferred', ZERO, admin]]),
     t.helper('prober', artifacts.Prober),
+    t.helper('another receiver', artifacts.Receiver, [0, ZERO]),
   ]);
-  const request = (receiver, royalty) => t.target.request('collection', [NAME, 'COL', BASE, receiver, royalty, admin]);
+  const request = (receiver, royalty) => t.target.request('RoyaltyCollection', [NAME, 'COL', BASE, receiver, royalty, admin]);
   await t.reverts('royalties above the price', await request(DEAD, 10_001n), ['ERC2981InvalidDefaultRoyalty', 10_001n, 10_000n]);
   await t.reverts('royalties for nobody', await request(ZERO, 1n), ['ERC2981InvalidDefaultRoyaltyReceiver', ZERO]);
   await minting(t, token, admin, alice, bob);
-  await listed(t, 'after minting', token, [1n, 2n, 3n, 40n, 0n, MOST], [alice, [1n, 2n, 3n, 0n, MOST]], [bob, [40n]], [carol, []]);
+  await listed(t, 'after minting', token, ALL, [alice, [FIRST, SECOND, THIRD, FIFTH, SIXTH]], [bob, [BOBS]], [carol, []]);
   await approvals(t, token, alice, bob, carol);
-  await listed(t, 'after the first transfers', token, [1n, 2n, 3n, 40n, 0n, MOST], [alice, [MOST, 2n, 0n]], [bob, [40n, 3n]], [carol, [1n]]);
+  await listed(t, 'after the first transfers', token, ALL, [alice, [SIXTH, SECOND, FIFTH]], [bob, [BOBS, THIRD]], [carol, [FIRST]]);
   await transfers(t, token, alice, bob, carol);
   await callbacks(t, token, admin, alice, bob, artifacts);
   await burning(t, token, alice, bob, carol);
-  await listed(t, 'after burning', token, [51n, 50n, 3n, 40n, 0n], [alice, []], [bob, []], [carol, []]);
+  await listed(t, 'after burning', token, [7n, 6n, THIRD, BOBS, FIFTH], [alice, []], [bob, []], [carol, []]);
   await interfaces(t, token, prober, DEAD);
+  await royalties(t, token, admin, alice);
+  await described(t, admin, alice, bob, accepting);
+  await membership(t, admin, alice, bob);
 }

@@ -93,12 +93,56 @@ async function pausing(t, token, admin, minter, holder) {
   await t.sends('transferFrom after the pause', ask(token, 'transferFrom', [holder, minter, 7n], { from: minter }), [[token, 'Transfer', holder, minter, 7n]]);
 }
 
+/** A token that one owner makes more of. */
+async function owned(t, owner, minter, stranger) {
+  const args = (cap, supply) => ['Owned', 'OWN', 18, cap, supply, owner];
+  const token = await t.token('owned token', 'Capped', args(CAP, 4_000n), [['OwnershipTransferred', ZERO, owner], ['Transfer', ZERO, owner, 4_000n]]);
+  await t.reverts('a cap of nothing', await t.target.request('Capped', args(0n, 0n)), ['ERC20InvalidCap', 0n]);
+  await t.reverts('a supply above the cap', await t.target.request('Capped', args(5n, 6n)), ['ERC20ExceededCap', 6n, 5n]);
+  await t.reverts('a token of nobody', await t.target.request('Capped', ['Owned', 'OWN', 18, CAP, 0n, ZERO]), ['OwnableInvalidOwner', ZERO]);
+  await t.reverts('a cap of nothing for nobody', await t.target.request('Capped', ['Owned', 'OWN', 18, 0n, 0n, ZERO]), ['ERC20InvalidCap', 0n]);
+  const mint = (value, from) => ask(token, 'mint', [stranger, value], { from });
+  await t.returns('owner', ask(token, 'owner'), [owner]);
+  await t.reverts('minting by a stranger', mint(1n, stranger), ['OwnableUnauthorizedAccount', stranger]);
+  await t.reverts('minting above the cap by the owner', mint(6_001n, owner), ['ERC20ExceededCap', CAP + 1n, CAP]);
+  await t.reverts('giving the token away by a stranger', ask(token, 'transferOwnership', [stranger], { from: stranger }), ['OwnableUnauthorizedAccount', stranger]);
+  await t.reverts('leaving the token by a stranger', ask(token, 'renounceOwnership', [], { from: stranger }), ['OwnableUnauthorizedAccount', stranger]);
+  await t.reverts('giving the token to nobody', ask(token, 'transferOwnership', [ZERO], { from: owner }), ['OwnableInvalidOwner', ZERO]);
+  await t.all(
+    ['minting by the owner', mint(6_000n, owner), [[token, 'Transfer', ZERO, stranger, 6_000n]]],
+    ['giving the token away', ask(token, 'transferOwnership', [minter], { from: owner }), [[token, 'OwnershipTransferred', owner, minter]]],
+  );
+  await t.reverts('minting by the owner of before', mint(1n, owner), ['OwnableUnauthorizedAccount', owner]);
+  await t.sends('burning by a holder', ask(token, 'burn', [1n], { from: stranger }), [[token, 'Transfer', stranger, ZERO, 1n]]);
+  await t.all(
+    ['minting by the new owner', mint(1n, minter), [[token, 'Transfer', ZERO, stranger, 1n]]],
+    ['leaving the token', ask(token, 'renounceOwnership', [], { from: minter }), [[token, 'OwnershipTransferred', minter, ZERO]]],
+  );
+  await t.returns('nobody owns it', ask(token, 'owner'), [ZERO]);
+  await t.reverts('nobody mints', mint(0n, minter), ['OwnableUnauthorizedAccount', minter]);
+}
+
+/** Minting, burning and pausing without a cap. */
+async function mintable(t, admin, stranger) {
+  const token = await t.token('mintable token', 'Mintable', ['Mintable', 'MNT', 0, 5n, admin], [
+    ...firstRoles(t, admin), ['Transfer', ZERO, admin, 5n]]);
+  await t.returns('no decimals', ask(token, 'decimals'), [0]);
+  await t.reverts('minting past 2**256', ask(token, 'mint', [admin, MOST], { from: admin }), ['Panic', 0x11]);
+  await t.all(
+    ['minting all there can be', ask(token, 'mint', [stranger, MOST - 5n], { from: admin }), [[token, 'Transfer', ZERO, stranger, MOST - 5n]]],
+    ['burning', ask(token, 'burn', [5n], { from: admin }), [[token, 'Transfer', admin, ZERO, 5n]]],
+    ['pausing', ask(token, 'pause', [], { from: admin }), [[token, 'Paused', admin]]],
+  );
+  await t.returns('what is left', ask(token, 'totalSupply'), [MOST - 5n]);
+  await t.reverts('transfer in the pause', ask(token, 'transfer', [admin, 1n], { from: stranger }), ['EnforcedPause']);
+  await t.reverts('minting in the pause past 2**256', ask(token, 'mint', [admin, MOST], { from: admin }), ['EnforcedPause']);
+}
+
+const firstRoles = (t, admin) => [ADMIN_ROLE, PAUSER_ROLE, MINTER_ROLE].map((role) => ['RoleGranted', role, admin, t.creator]);
+
 export default async function extensions(t) {
   const [admin, minter, holder, stranger] = await t.actors(parseEther('1'), 'admin', 'minter', 'holder', 'stranger');
-  const token = await t.token('token', 'managed', ['Managed', 'MGD', CAP, admin], [
-    ['RoleGranted', ADMIN_ROLE, admin, t.creator], ['RoleGranted', MINTER_ROLE, admin, t.creator], ['RoleGranted', PAUSER_ROLE, admin, t.creator],
-  ]);
-  await t.reverts('a cap of nothing', await t.target.request('managed', ['Managed', 'MGD', 0n, admin]), ['ERC20InvalidCap', 0n]);
+  const token = await t.token('token', 'Full', ['Full', 'FUL', 18, CAP, 0n, admin], [...firstRoles(t, admin), ['Transfer', ZERO, admin, 0n]]);
   await roles(t, token, admin, minter, stranger);
   await minting(t, token, minter, holder);
   await burning(t, token, minter, holder, stranger);
@@ -108,4 +152,6 @@ export default async function extensions(t) {
   await t.returns('ERC-165', ask(token, 'supportsInterface', ['0x01ffc9a7']), [true]);
   await t.returns('IAccessControl', ask(token, 'supportsInterface', ['0x7965db0b']), [true]);
   await t.returns('no interface 0xffffffff', ask(token, 'supportsInterface', ['0xffffffff']), [false]);
+  await owned(t, admin, minter, stranger);
+  await mintable(t, admin, stranger);
 }

@@ -58,7 +58,7 @@ export class Suite {
     this.record = []; // [step, what happened]: the same for every maker of tokens
     this.own = []; // steps in which makers differ, and may
     this.gas = []; // [step, gas used]: reported only
-    this.creator = target.creator ?? wallet.address; // msg.sender of a token's constructor
+    this.creator = target.creator; // msg.sender of a token's constructor
     this.names = new Map([[bare(this.creator), 'creator']]);
   }
 

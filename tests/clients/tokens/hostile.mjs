@@ -93,7 +93,7 @@ async function coins(t, tokens) {
       fragment.format(), ask(token, null, [], { value: 1n, data: concat([fragment.selector, coder.encode(fragment.inputs, fragment.inputs.map(neutral))]) })]);
     if (!token.interface.receive) requests.push(['plain coins', ask(token, null, [], { value: 1n, data: '0x' })]);
     t.check(`${kind}: coins are refused`, refused(await every(requests)), []);
-    if (kind !== 'wrapped') t.check(`${kind}: has no coins`, await provider.getBalance(token.target), 0n);
+    if (kind !== 'Wrapped') t.check(`${kind}: has no coins`, await provider.getBalance(token.target), 0n);
   }
 }
 
@@ -155,7 +155,7 @@ async function starving(t, token, owner, prober) {
 async function reentering(t, { collection, multi }, admin, made) {
   const receiver = await t.helper('receiver PassOn to nobody', made.Receiver, [8, ZERO]);
   const spending = await t.helper('receiver SpendAll', made.Receiver, [10, ZERO]);
-  const nft = (to) => ask(collection, 'safeMint', [to, 7n, '0x'], { from: admin, gas: 1_000_000n });
+  const nft = (to) => ask(collection, 'safeMint', [to], { from: admin, gas: 1_000_000n });
   const fungible = (to) => ask(multi, 'mint', [to, 7n, 7n, '0x'], { from: admin, gas: 1_000_000n });
   await t.reverts('a receiver of an ERC-721 that passes it on to nobody', nft(receiver), ['ERC721InvalidReceiver', ZERO]);
   await t.reverts('a receiver of an ERC-1155 that passes it on to nobody', fungible(receiver), ['ERC1155InvalidReceiver', ZERO]);
@@ -168,16 +168,15 @@ async function reentering(t, { collection, multi }, admin, made) {
 
 export default async function hostile(t, artifacts) {
   const [owner] = await t.actors(parseEther('1'), 'owner');
-  const [fixed, managed, votes, collection, multi, wrapped, prober] = await Promise.all([
-    t.token('fixed', 'fixed', ['F', 'F', SUPPLY, owner], [['Transfer', ZERO, owner, SUPPLY]]),
-    t.token('managed', 'managed', ['M', 'M', SUPPLY, owner]),
-    t.token('votes', 'votes', ['V', 'V', SUPPLY, owner]),
-    t.token('collection', 'collection', ['C', 'C', '', DEAD, 1n, owner]),
-    t.token('multi', 'multi', ['', owner]),
-    t.token('wrapped', 'wrapped', []),
-    t.helper('prober', artifacts.Prober),
-  ]);
-  const tokens = Object.entries({ fixed, managed, votes, collection, multi, wrapped });
+  const kinds = {
+    Fixed: ['F', 'F', 18, SUPPLY, owner], Mintable: ['M', 'M', 18, 0n, owner], Capped: ['C', 'C', 18, SUPPLY, 0n, owner], Votes: ['V', 'V', 0n, owner],
+    Full: ['A', 'A', 18, SUPPLY, 0n, owner], Collection: ['C', 'C', '', owner], RoyaltyCollection: ['R', 'R', '', DEAD, 1n, owner],
+    Membership: ['M', 'M', '', owner], MultiToken: ['', owner], Wrapped: [],
+  };
+  const [prober, ...made] = await Promise.all([
+    t.helper('prober', artifacts.Prober), ...Object.entries(kinds).map(([kind, args]) => t.token(kind, kind, args))]);
+  const tokens = Object.keys(kinds).map((kind, index) => [kind, made[index]]);
+  const { Fixed: fixed, RoyaltyCollection: collection, MultiToken: multi } = Object.fromEntries(tokens);
   for (const [kind, token] of tokens) {
     t.check(`${kind}: has code`, (await provider.getCode(token.target)).length > 2, true);
   }

@@ -109,13 +109,13 @@ async function bySignature(t, token, owner, bob, carol) {
 export default async function votes(t, artifacts) {
   const [owner, bob, carol] = await t.actors(parseEther('1'), 'owner', 'bob', 'carol');
   const [token, batcher] = await Promise.all([
-    t.token('token', 'votes', [NAME, 'VOT', SUPPLY, owner], [['Transfer', ZERO, owner, SUPPLY]]),
+    t.token('token', 'Votes', [NAME, 'VOT', SUPPLY, owner], [['OwnershipTransferred', ZERO, owner], ['Transfer', ZERO, owner, SUPPLY]]),
     t.helper('batcher', artifacts.Prober),
   ]);
   await clock(t, token, owner);
   const receipts = await delegating(t, token, owner, bob, carol, batcher);
   await history(t, token, owner, carol, receipts);
   await bySignature(t, token, owner, bob, carol);
-  await t.reverts('a supply above what votes can count', await t.target.request('votes', [NAME, 'VOT', MAX_SUPPLY + 1n, owner]),
+  await t.reverts('a supply above what votes can count', await t.target.request('Votes', [NAME, 'VOT', MAX_SUPPLY + 1n, owner]),
     ['ERC20ExceededSafeSupply', MAX_SUPPLY + 1n, MAX_SUPPLY]);
 }

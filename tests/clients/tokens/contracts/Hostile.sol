@@ -152,6 +152,18 @@ contract Thrifty {
     }
 }
 
+/// Takes no coins, and says so in few words.
+contract Refuser {
+    function withdraw(Wrapped wrapped, uint256 value) external payable {
+        wrapped.deposit{value: msg.value}();
+        wrapped.withdraw(value);
+    }
+
+    receive() external payable {
+        revert("no coins, please");
+    }
+}
+
 /// Puts a coin into anything, whether it wants it or not.
 contract Forcer {
     constructor(address payable to) payable {
