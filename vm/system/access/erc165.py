@@ -8,6 +8,7 @@ Specification: ERC-165.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from vm.system.framework import Contract, Interface, bytes4, interface_id, view
@@ -25,7 +26,7 @@ class IERC165(Interface):
 class ERC165(Contract):
     """ERC-165: says which interfaces the contract has."""
 
-    interface_ids: ClassVar[dict[bytes, bool]] = {interface_id(IERC165): True}
+    interface_ids: ClassVar[Mapping[bytes, bool]] = {interface_id(IERC165): True}
 
     def __init_subclass__(
         cls, *, implements: tuple[type[Interface] | bytes, ...] = (), **options: Any

@@ -306,4 +306,4 @@ class ERC1155URIStorage(ERC1155):
 
     def _set_token_uri(self, token_id: u256, uri: str) -> None:
         self.token_uris[token_id] = uri
-        self.emit(self.URI(uri, token_id))
+        self.emit(self.URI(uri or self.uri_, token_id))

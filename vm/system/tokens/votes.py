@@ -247,7 +247,7 @@ def _value_at(history: Array[Checkpoint208], timepoint: int) -> int:
             high = middle
         else:
             low = middle + 1
-    while low < high:
+    while low < high:  # bounded: halves each time, and there is at most one checkpoint for each block
         middle = (low + high) // 2
         if history[middle].key > timepoint:
             high = middle
