@@ -36,6 +36,7 @@ from state.reader import StateReader
 from state.roots_ahead import RootsAhead
 from vm.block_simulation import SimulationBase
 from vm.environment import BlockEnvironment
+from vm.system.runtime.faults import FAULTS
 
 CLIENT_VERSION = (
     f"aurigraph/v{version('aurigraph')}/{platform.system().lower()}-{platform.machine()}"
@@ -228,6 +229,7 @@ class NodeRpcBackend:
             "peerId": peer_id_text(self._network.me) if self._network is not None else None,
             "network": dict(self._network.counters()) if self._network is not None else None,
             "pool": {"executable": executable, "queued": queued, "bytes": size_bytes},
+            "systemContractFaults": FAULTS.count,
         }
 
     def validators(self, number: int | None = None) -> Sequence[Mapping[str, Json]] | None:

@@ -27,6 +27,7 @@ from node.application import ChainApplication
 from node.chain_start import open_store, read_chain
 from node.clock import wall_time_ms
 from node.config import NodeConfig, VmSettings
+from node.contract_faults import watch_contract_faults
 from node.engines import EngineChoice
 from node.gossip import TOPIC, gossip_transactions
 from node.home import NodeHome
@@ -67,6 +68,7 @@ def run_node(options: NodeOptions) -> None:
     # A worker thread that executes a block would keep the event loop waiting 5 ms at each switch, with or without RPC.
     sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL_S))
     _allow_open_files()
+    watch_contract_faults()
     trio.run(_supervise, options)
 
 

@@ -252,6 +252,7 @@ async def test_status_validators_and_peers_are_plain_json(chain: HandDrivenChain
         assert status["hash"] == "0x" + chain.store.head.hash.hex()
         assert status["consensus"]["isValidator"] is True
         assert status["pool"] == {"executable": 0, "queued": 0, "bytes": 0}
+        assert status["systemContractFaults"] == 0
         (validator,) = json.loads(json.dumps(served.validators()))
         assert validator == {
             "address": checksum_address(VALIDATOR.address),
