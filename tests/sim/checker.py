@@ -11,6 +11,7 @@ it, it works out again from the messages on the wire. Only decoding and sign byt
     I6 commit soundness  every commit has distinct signers of more than 2/3 of the power, signatures verify
     I7 durability        when an own message leaves, it is in the durable part of the log, and the signer is synced
     I9 evidence          nobody honest is accused
+    I10 membership       nobody honest signs for a height at which it is no validator
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ class Checker:
         self._signed[slot] = message.block_id
         place = (message.height, message.round, kind)
         if signer not in self.byzantine:
+            if signer not in {member.address for member in self._validators_of(message.height).validators}:
+                raise Violation(f"I10: {signer.hex()} is no validator of height {message.height}")
             if place < self._newest.get(signer, (0, 0, 0)):
                 raise Violation(f"I5: {signer.hex()} signed {place} after {self._newest[signer]}")
             self._newest[signer] = place
