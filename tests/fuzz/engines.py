@@ -18,6 +18,7 @@ from eth.vm.forks.cancun import CancunVM
 from eth.vm.forks.prague import PragueVM
 from eth.vm.message import Message as PyEvmMessage
 
+from chain.receipt import Log
 from chain.types import Address
 from tests.fuzz.cases import BLOB_HASHES, MESSAGE_TARGET, WATCHED, Case
 from tests.vm.worlds import ALICE, Accounts
@@ -80,6 +81,10 @@ class Listener:
         self.gas_seen.add(left)
         if instruction.name == "SSTORE":
             self.guarded.add(left)
+
+    def touch(self, address: Address, slot: int | None) -> None: ...
+
+    def log(self, log: Log) -> None: ...
 
     def fault(self, frame: Frame, position: int, instruction: Instruction, error: str) -> None: ...
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from chain.receipt import Log
 from chain.transaction import AccessList, Transaction
 from chain.types import Address
 from state.reader import StateReader
@@ -68,19 +69,22 @@ class AccessListTracer:
     def step(self, frame: Frame, position: int, instruction: Instruction) -> None:  # noqa: ARG002
         name, stack = instruction.name, frame.stack
         if name in _SLOT_ON_TOP and stack:
-            slots = self._account(frame.address)
-            if stack[-1] not in slots:
-                self._budget.take(ENTRY_BYTES)
-                slots.add(stack[-1])
+            self.touch(frame.address, stack[-1])
         elif name in _NAME_ON_TOP and stack:
-            self._name(stack[-1])
+            self.touch(address_of(stack[-1]), None)
         elif name in _CALLS and len(stack) >= _CALL_ITEMS:
-            self._name(stack[-2])
+            self.touch(address_of(stack[-2]), None)
 
-    def _name(self, word: int) -> None:
-        address = address_of(word)
-        if address not in self._excluded:
-            self._account(address)
+    def touch(self, address: Address, slot: int | None) -> None:
+        if slot is None:
+            if address not in self._excluded:
+                self._account(address)
+        elif slot not in (slots := self._account(address)):
+            self._budget.take(ENTRY_BYTES)
+            slots.add(slot)
+
+    def log(self, log: Log) -> None:
+        """Nothing to note."""
 
     def enter(self, message: Message) -> None:
         """Nothing to note."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from chain.receipt import Log
 from chain.types import Address
 from state.world import WorldState
 from vm.evm.frame import Frame
@@ -81,6 +82,12 @@ class CallList:
         if instruction.name == SELFDESTRUCT and frame.stack:
             heir, balance = address_of(frame.stack[-1]), frame.world.get_balance(frame.address)
             self._pending = ListedCall(SELFDESTRUCT, len(self._open), frame.address, heir, balance, b"")
+
+    def touch(self, address: Address, slot: int | None) -> None:
+        """Nothing to note."""
+
+    def log(self, log: Log) -> None:
+        """Nothing to note."""
 
     def fault(self, frame: Frame, position: int, instruction: Instruction, error: str) -> None:  # noqa: ARG002
         self._pending = None

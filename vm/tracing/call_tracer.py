@@ -8,15 +8,17 @@ it into JSON at the end, or looking through it for garbage, would stop all other
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
+from chain.receipt import Log
+from chain.types import Address
 from state.world import WorldState
 from vm.evm.frame import Frame
 from vm.evm.instruction import Instruction
-from vm.message import CallKind, Message, Outcome, Status
+from vm.message import CallKind, Message, Outcome, Status, SystemCreation
 from vm.revert_reason import revert_reason
 from vm.tracing.interface import Budget, Scene, address_of, hex_bytes, hex_word
 from vm.transaction import TransactionResult
@@ -65,13 +67,16 @@ class CallTracer:
         if self._only_top and self._open:
             self._open.append(None)
             return
-        size = len(message.input)
+        given = (
+            message.system_code + message.input[:] if isinstance(message, SystemCreation) else message.input
+        )
+        size = len(given)
         self._budget.take(2 * size)  # before the copy is made
         own = message.kind in (CallKind.DELEGATECALL, CallKind.CALLCODE)
         begun: dict[str, Any] = {
             "from": hex_bytes(message.target if own else message.caller),
             "gas": hex(message.gas if self._open else self._gas_limit),
-            "input": hex_bytes(message.input[:]),
+            "input": hex_bytes(given[:]),
             "type": message.kind.name,
         }
         if message.kind is not CallKind.STATICCALL:
@@ -157,21 +162,37 @@ class CallTracer:
             self._begin_call()
             self._write(msgspec.json.encode(gone))
             return
+        start, size, *topics = arguments
+        self._add_log(
+            frame.address, [hex_word(topic) for topic in topics], size, lambda: frame.read_memory(start, size)
+        )
+
+    def touch(self, address: Address, slot: int | None) -> None:
+        """Nothing to note."""
+
+    def log(self, log: Log) -> None:
+        if self._with_log:
+            self._add_log(
+                log.address, [hex_bytes(topic) for topic in log.topics], len(log.data), lambda: log.data
+            )
+
+    def _add_log(self, own: Address, topics: list[str], size: int, read: Callable[[], bytes]) -> None:
+        """size: of what `read` will give."""
         index = self._next_log
         self._next_log += 1
         opened = self._open[-1]
-        if opened is not None:
-            start, size, *topics = arguments
-            self._budget.take(LOG_BYTES + 2 * size)  # before the copy is made
-            opened.taken += LOG_BYTES + 2 * size
-            log = {
-                "address": hex_bytes(frame.address),
-                "topics": [hex_word(topic) for topic in topics],
-                "data": hex_bytes(frame.read_memory(start, size)),
-                "index": hex(index),
-                "position": hex(opened.calls),
-            }
-            opened.logs.append(log)
+        if opened is None:
+            return
+        self._budget.take(LOG_BYTES + 2 * size)  # before the copy is made
+        opened.taken += LOG_BYTES + 2 * size
+        log = {
+            "address": hex_bytes(own),
+            "topics": topics,
+            "data": hex_bytes(read()),
+            "index": hex(index),
+            "position": hex(opened.calls),
+        }
+        opened.logs.append(log)
 
     def finish(self, world: WorldState, result: TransactionResult) -> None:  # noqa: ARG002
         self._top_end["gasUsed"] = hex(result.gas_used)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from chain.receipt import Log
 from chain.types import Address
 from state.world import WorldState
 from vm.evm.frame import Frame
@@ -51,6 +52,12 @@ class FourByteTracer:
         """Nothing to note."""
 
     def step(self, frame: Frame, position: int, instruction: Instruction) -> None:
+        """Nothing to note."""
+
+    def touch(self, address: Address, slot: int | None) -> None:
+        """Nothing to note."""
+
+    def log(self, log: Log) -> None:
         """Nothing to note."""
 
     def fault(self, frame: Frame, position: int, instruction: Instruction, error: str) -> None:

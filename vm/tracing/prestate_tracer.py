@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from chain.keccak import EMPTY_KECCAK
+from chain.receipt import Log
 from chain.types import Address, Hash32
 from state.reader import DictReader
 from state.world import WorldState
@@ -139,12 +140,22 @@ class PrestateTracer:
         addresses, slot = pending
         for address in addresses:
             self._touch(address)
-        if slot is not None and self._storage:
-            own = addresses[0]
-            slots = self._touched[own].slots
-            if slot not in slots:
-                self._budget.take(SLOT_BYTES)
-                slots[slot] = self._before.get_storage(own, slot)
+        if slot is not None:
+            self._touch_slot(addresses[0], slot)
+
+    def _touch_slot(self, own: Address, slot: int) -> None:
+        slots = self._touched[own].slots
+        if self._storage and slot not in slots:
+            self._budget.take(SLOT_BYTES)
+            slots[slot] = self._before.get_storage(own, slot)
+
+    def touch(self, address: Address, slot: int | None) -> None:
+        self._touch(address)
+        if slot is not None:
+            self._touch_slot(address, slot)
+
+    def log(self, log: Log) -> None:
+        """Nothing to note."""
 
     def finish(self, world: WorldState, result: TransactionResult) -> None:  # noqa: ARG002
         for address, touched in sorted(self._touched.items()):

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from chain.receipt import Log
 from chain.types import Address
 from state.world import WorldState
 from vm.evm.frame import Frame
@@ -81,6 +82,12 @@ class StructLogger:
         if frame.world.refund:
             entry["refund"] = frame.world.refund
         self._open[-1] = (frame, entry)
+
+    def touch(self, address: Address, slot: int | None) -> None:
+        """Nothing to note."""
+
+    def log(self, log: Log) -> None:
+        """Nothing to note."""
 
     def fault(self, frame: Frame, position: int, instruction: Instruction, error: str) -> None:  # noqa: ARG002
         opened = self._open[-1]

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chain.receipt import Log
+from chain.types import Address
 from tests.vm.worlds import ALICE, BOB, ENVIRONMENT, ETHER, OPCODES, Accounts, address, assemble
 from vm.call import new_context
 from vm.engines import Engine
@@ -47,6 +49,10 @@ class Listener:
 
     def step(self, frame: Frame, position: int, instruction: Instruction) -> None:
         self.steps.append((position, instruction.name, frame.gas, len(frame.stack)))
+
+    def touch(self, address: Address, slot: int | None) -> None: ...
+
+    def log(self, log: Log) -> None: ...
 
     def fault(self, frame: Frame, position: int, instruction: Instruction, error: str) -> None:
         self.faults.append((position, error))

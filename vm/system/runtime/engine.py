@@ -17,6 +17,7 @@ from vm.system.contract import Contract, run_call, run_constructor
 from vm.system.errors import Revert, error_string
 from vm.system.runtime.faults import FAULTS, FAULTS_OF_CODE
 from vm.system.runtime.frame import Frame
+from vm.system.runtime.traced_frame import TracedFrame
 
 if TYPE_CHECKING:
     from vm.context import ExecutionContext
@@ -48,7 +49,8 @@ class SystemEngine:
         target = message.target
         if message.code_address != target or context.world.get_code_hash(target) != contract_class.code_hash:
             return Outcome(Status.REVERT, message.gas, DELEGATED, REVERTED)
-        frame = Frame(
+        frame_class = Frame if context.tracer is None else TracedFrame
+        frame = frame_class(
             context,
             target,
             message.caller,
