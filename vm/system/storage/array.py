@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Array(Generic[T]):
-    """`len(a)`, `a[i]`, `a[i] = value`, `append`, `pop`, iteration.
+    """`len(a)`, `a[i]`, `a[i] = value`, `append`, `pop`, `for element in a.values()`.
 
     An element that is a struct, mapping or array is a reference into the storage.
     Raises Panic(0x32) for an index outside (negative ones too), Panic(0x31) for a pop of nothing, and Panic(0x11) for a
@@ -34,8 +34,19 @@ class Array(Generic[T]):
         self._slot = slot
 
     if TYPE_CHECKING:
+        __iter__: None
+        __contains__: None
+        __reversed__: None
 
         def __set__(self, instance: object, value: Never) -> None: ...
+
+    else:
+
+        def __iter__(self):
+            """`list(a)` asks `len(a)` first in some versions of Python and not in others, and that costs gas."""
+            raise TypeError("an array is not iterated over: write `for element in array.values()`")
+
+        __contains__ = __reversed__ = None
 
     def __len__(self) -> int:
         return self._frame.sload(self._slot)
@@ -52,7 +63,7 @@ class Array(Generic[T]):
         element, slot = self._place(self._checked(index))
         element.put(self._frame, slot, value)
 
-    def __iter__(self) -> Iterator[T]:
+    def values(self) -> Iterator[T]:
         """The elements up to the length at the beginning; an array that shrinks meanwhile is Panic(0x32)."""
         for index in range(self._frame.sload(self._slot)):
             yield self[index]

@@ -24,7 +24,7 @@ from vm.system.abi.types import (
 )
 from vm.system.errors import Panic, PanicCode
 from vm.system.storage.access import WORD_KEY_GAS, StorageAccess, long_key_gas
-from vm.system.storage.layout import KeyType, ValueType
+from vm.system.storage.layout import KeyType, value_bytes
 from vm.system.storage.words import encode_text, exact_bytes, word_of
 
 MAX_REMEMBERED: Final = 1 << 16
@@ -48,12 +48,16 @@ def location_of(slot: int) -> int:
 def locator(key_type: KeyType) -> Locate:
     """How the values behind keys of this type are found. A number out of the type's range is Panic(0x11)."""
     match key_type:
-        case UintType() | IntType():
-            return _by_number(key_type)
-        case AddressType() | BoolType():
-            return _by_value(_padded_left(key_type))
-        case FixedBytesType():
-            return _by_value(_padded_right(key_type))
+        case UintType():
+            return _by_number(key_type, _unsigned_word)
+        case IntType():
+            return _by_number(key_type, _signed_word)
+        case BoolType():
+            return _by_value(_flag_word(key_type))
+        case AddressType():
+            return _by_value(_padded(key_type, in_front=bytes(12)))
+        case FixedBytesType(size):
+            return _by_value(_padded(key_type, behind=bytes(32 - size)))
         case StringType():
             return _by_text(encode_text)
         case BytesType():
@@ -76,17 +80,16 @@ def _by_value(pad: Callable[[Any], bytes]) -> Locate:
     return locate
 
 
-def _by_number(key_type: UintType | IntType) -> Locate:
+def _by_number(key_type: UintType | IntType, word_of_key: Callable[[int], bytes]) -> Locate:
     """As bytes: whoever chooses numbers can make ints collide in a dict, but not bytes, whose hash has a secret."""
     known: dict[tuple[bytes, int], int] = {}
     lookup = known.get
     encode = word_of(key_type).encode
-    is_signed = isinstance(key_type, IntType)
 
     def locate(frame: StorageAccess, key: int, base: int) -> int:
         frame.charge(WORD_KEY_GAS)
         try:
-            padded = key.to_bytes(32, signed=is_signed)
+            padded = word_of_key(key)
         except OverflowError:
             raise Panic(PanicCode.OVERFLOW) from None
         slot = lookup((padded, base))
@@ -109,17 +112,28 @@ def _by_text(raw_of: Callable[[Any], bytes]) -> Locate:
     return locate
 
 
-def _padded_left(key_type: ValueType) -> Callable[[Any], bytes]:
+def _unsigned_word(key: int) -> bytes:
+    return key.to_bytes(32)
+
+
+def _signed_word(key: int) -> bytes:
+    return key.to_bytes(32, signed=True)
+
+
+def _flag_word(key_type: BoolType) -> Callable[[bool], bytes]:
     encode = word_of(key_type).encode
     return lambda key: encode(key).to_bytes(32)
 
 
-def _padded_right(key_type: FixedBytesType) -> Callable[[bytes], bytes]:
-    encode, padding = word_of(key_type).encode, bytes(32 - key_type.size)
+def _padded(
+    key_type: AddressType | FixedBytesType, *, in_front: bytes = b"", behind: bytes = b""
+) -> Callable[[bytes], bytes]:
+    size = value_bytes(key_type)
 
     def pad(key: bytes) -> bytes:
-        encode(key)  # refuses another length
-        return key + padding
+        if len(exact_bytes(key)) != size:
+            raise TypeError(f"a key of {size} bytes cannot be {len(key)}")
+        return in_front + key + behind
 
     return pad
 

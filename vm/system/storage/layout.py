@@ -130,15 +130,13 @@ def place(fields: Iterable[tuple[str, StorageType]]) -> tuple[Variable, ...]:
     slot, and so does what follows it.
     """
     placed = []
-    slot, used = 0, 0
+    position = 0  # in bytes
     for name, storage_type in fields:
         size = size_bytes(storage_type)
-        if used + size > SLOT_BYTES:
-            slot, used = slot + 1, 0
-        placed.append(Variable(name, storage_type, slot, used))
-        used += size
-        if used > SLOT_BYTES:
-            slot, used = slot + used // SLOT_BYTES - 1, SLOT_BYTES
+        if position % SLOT_BYTES + size > SLOT_BYTES:
+            position += -position % SLOT_BYTES
+        placed.append(Variable(name, storage_type, *divmod(position, SLOT_BYTES)))
+        position += size
     return tuple(placed)
 
 

@@ -167,20 +167,35 @@ def _copy_from(
 ) -> Callable[[StorageAccess, int], Any]:
     """Reads each slot once, and makes a value."""
     python_class = struct.python_class
+    steps = tuple([_copy_step(part) for part in parts])
 
     def copy(frame: StorageAccess, slot: int) -> Any:
-        values = []
-        for part in parts:
-            if isinstance(part, _OwnSlot):
-                values.append(part.element.copy(frame, slot + part.slot))
-                continue
-            bits = frame.sload(slot + part.slot)
-            for member in part.members:
-                word = word_of(member.type)
-                values.append(word.decode(bits >> member.shift & word.mask))
+        values: list[Any] = []
+        for step in steps:
+            values += step(frame, slot)
         return python_class(*values)
 
     return copy
+
+
+def _copy_step(part: _SharedSlot | _OwnSlot) -> Callable[[StorageAccess, int], list[Any]]:
+    offset = part.slot
+    if isinstance(part, _OwnSlot):
+        copy = part.element.copy
+        return lambda frame, slot: [copy(frame, slot + offset)]
+    fields = tuple(
+        [
+            (member.shift, word_of(member.type).mask, word_of(member.type).decode)
+            for member in part.members
+            if isinstance(member.type, ValueType)
+        ]
+    )
+
+    def copy_shared(frame: StorageAccess, slot: int) -> list[Any]:
+        bits = frame.sload(slot + offset)
+        return [decode(bits >> shift & mask) for shift, mask, decode in fields]
+
+    return copy_shared
 
 
 def _reference_class(

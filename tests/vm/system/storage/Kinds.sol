@@ -20,7 +20,14 @@ struct Account {
     uint16 tail;
 }
 
+struct Wrapped {
+    Point inside;
+    uint8 behind;
+    Point again;
+}
+
 contract First {
+    Wrapped at_first;
     uint8 first;
     uint256 whole;
 }
@@ -69,6 +76,7 @@ contract Kinds is First, Second {
     mapping(address => Account) account_of;
     mapping(address => uint64[]) list_of;
     mapping(address => mapping(uint256 => Point)) deep;
+    mapping(address => Wrapped) wrapped_of;
 
     address constant A = 0xA1A1a1a1A1A1A1A1A1a1a1a1a1a1A1A1a1A1a1a1;
     address constant B = 0xb2b2b2b2b2B2b2B2B2b2b2B2B2b2B2B2b2b2b2b2;
@@ -235,6 +243,8 @@ contract Kinds is First, Second {
         list_of[A].push(1);
         list_of[A].push(2);
         deep[A][1] = Point(1, 2, true, A, 3);
+        at_first = Wrapped(point, 5, Point(9, 8, true, B, 7));
+        wrapped_of[B] = at_first;
     }
 
     function structs_again() external {
@@ -250,5 +260,8 @@ contract Kinds is First, Second {
         list_of[A].pop();
         deep[A][1].v = 0;
         deep[A][2] = deep[A][1];
+        at_first.again = at_first.inside;
+        wrapped_of[B].inside.v = 0;
+        delete wrapped_of[B].again;
     }
 }

@@ -48,7 +48,14 @@ class Account(Struct):
     tail: u16
 
 
+class Wrapped(Struct):
+    inside: Point
+    behind: u8
+    again: Point
+
+
 class First(Bound):
+    at_first: Slot[Wrapped]
     first: Slot[u8]
     whole: Slot[u256]
 
@@ -97,6 +104,7 @@ class Kinds(Second, First):
     account_of: Map[address, Account]
     list_of: Map[address, Array[u64]]
     deep: Map[address, Map[u256, Point]]
+    wrapped_of: Map[address, Wrapped]
 
     def packed(self) -> None:
         self.first = 255
@@ -245,6 +253,8 @@ class Kinds(Second, First):
         self.list_of[A].append(1)
         self.list_of[A].append(2)
         self.deep[A][1] = Point(1, 2, True, A, 3)
+        self.at_first = Wrapped(self.point, 5, Point(9, 8, True, B, 7))
+        self.wrapped_of[B] = self.at_first
 
     def structs_again(self) -> None:
         self.point.z = False
@@ -259,6 +269,9 @@ class Kinds(Second, First):
         self.list_of[A].pop()
         self.deep[A][1].v = 0
         self.deep[A][2] = self.deep[A][1]
+        self.at_first.again = self.at_first.inside
+        self.wrapped_of[B].inside.v = 0
+        del self.wrapped_of[B].again
 
 
 def text(size: int) -> str:

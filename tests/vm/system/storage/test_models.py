@@ -183,7 +183,7 @@ def test_an_array_does_what_a_list_does(case: tuple[str, list[tuple[str, Any]]])
                 array.delete_last()
         else:
             assert panic_of(array.pop) == panic_of(array.delete_last) == PanicCode.POP_OF_EMPTY
-        assert (len(array), bool(array), list(array)) == (len(model), bool(model), model)
+        assert (len(array), bool(array), list(array.values())) == (len(model), bool(model), model)
     array.clear()
     assert frame.slots == {}
 

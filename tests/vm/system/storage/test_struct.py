@@ -135,7 +135,7 @@ def test_mappings_and_arrays_in_a_struct_belong_to_its_place() -> None:
     book.kind = 1
     book.entries[ALICE] = 2
     book.history.append(3)
-    assert (shop.books[ALICE].entries[ALICE], list(shop.books[ALICE].history)) == (2, [3])
+    assert (shop.books[ALICE].entries[ALICE], list(shop.books[ALICE].history.values())) == (2, [3])
     del shop.books[ALICE]
     assert (book.kind, book.entries[ALICE], len(book.history)) == (0, 2, 0), (
         "a mapping survives, as in Solidity"
