@@ -10,6 +10,11 @@ from chain.types import Address
 from genesis import Allocation, ConsensusParameters, Genesis, GenesisValidator
 from vm.forks import Fork, ForkSchedule
 
+FIRST_CONTRACTS = dict.fromkeys(
+    ["distribution", "slashing", "staking", "token_factory", "upgrades", "wrapped_coin"], 1
+)
+"""Contracts of the first chains with format 2: what is made of them must stay the same for ever."""
+
 KEY = PrivateKey(b"\x03" * 32)
 
 

@@ -256,7 +256,7 @@ class Upgrades(Contract, class_id=0x0018, version=1):
         """One upgrade. `status` is 0 for an unknown id, 1 waiting, 2 cancelled, 3 done; `failures` of its targets kept
         their version."""
         entry = self.upgrades[id_]
-        return list(entry.targets), entry.version, entry.height, entry.status, entry.failures
+        return list(entry.targets.values()), entry.version, entry.height, entry.status, entry.failures
 
     @view(returns=("ids", "total"))
     def pending(self, start: u256, limit: u256) -> tuple[list[u256], u256]:
@@ -301,7 +301,7 @@ class Upgrades(Contract, class_id=0x0018, version=1):
         entry = self.upgrades[upgrade_id]
         version = entry.version
         failures = 0
-        for target in list(entry.targets):
+        for target in list(entry.targets.values()):
             succeeded, output = self.call(self.address, Upgrades.applyTo.encode(target, version), gas=share)
             if succeeded:
                 self.emit(self.UpgradeApplied(upgrade_id, target, version))
@@ -311,7 +311,7 @@ class Upgrades(Contract, class_id=0x0018, version=1):
         entry.status, entry.failures = Status.DONE, failures
 
     def _waiting(self) -> list[int]:
-        return [self.waiting[place] for place in range(len(self.waiting))]
+        return list(self.waiting.values())
 
     def _keep_waiting(self, ids: list[int]) -> None:
         while len(self.waiting) > len(ids):
