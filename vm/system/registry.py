@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from chain.types import Address
-from vm.system.addresses import TOKEN_FACTORY, UPGRADES, WRAPPED_COIN
+from vm.system.addresses import DISTRIBUTION, SLASHING, STAKING, TOKEN_FACTORY, UPGRADES, WRAPPED_COIN
 from vm.system.contract import Contract
 from vm.system.errors import InvalidDeclaration
+from vm.system.staking.distribution import Distribution
+from vm.system.staking.slashing import Slashing
+from vm.system.staking.staking import Staking
 from vm.system.tokens.factory import TokenFactory
 from vm.system.tokens.templates.collections import (
     CollectionToken,
@@ -70,6 +73,9 @@ class Registry:
 
 _CHAIN: Final[tuple[ChainContract, ...]] = (
     ChainContract("upgrades", UPGRADES, Upgrades),  # first: what it changes acts in the same block already
+    ChainContract("staking", STAKING, Staking),
+    ChainContract("distribution", DISTRIBUTION, Distribution),
+    ChainContract("slashing", SLASHING, Slashing),
     ChainContract("token_factory", TOKEN_FACTORY, TokenFactory),
     ChainContract("wrapped_coin", WRAPPED_COIN, WrappedCoin),
 )

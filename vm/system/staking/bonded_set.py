@@ -82,7 +82,7 @@ class SeatFunctions(ValidatorFunctions, SlashFunctions):
 
     def _updates(self) -> tuple[ValidatorUpdate, ...]:
         """What is different from what consensus was last told. Nothing at all where nobody would be left."""
-        members = list(self.changed)
+        members = list(self.changed.values())
         if not members:
             return ()
         records = [self.records[operator] for operator in members]
