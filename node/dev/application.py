@@ -118,6 +118,7 @@ class DevApplication(ChainApplication):
         return replace(
             environment,
             beneficiary=environment.beneficiary if wishes.coinbase is None else wishes.coinbase,
+            fee_recipient=environment.fee_recipient if wishes.coinbase is None else wishes.coinbase,
             gas_limit=environment.gas_limit if wishes.gas_limit is None else wishes.gas_limit,
             base_fee_per_gas=(
                 environment.base_fee_per_gas if wishes.base_fee_per_gas is None else wishes.base_fee_per_gas
