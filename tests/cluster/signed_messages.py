@@ -1,7 +1,7 @@
 """Every vote and proposal that the validators sign, as an outsider on the network sees them, and what must hold.
 
-A listener joins as a peer without a key; it only records. The check is independent of the code under test: it
-compares decoded fields, nothing of the engine or the signer.
+A listener joins as a peer without a key; it records, and sends nothing but what a test hands it. The check is
+independent of the code under test: it compares decoded fields, nothing of the engine or the signer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from consensus.types import Proposal, Vote
 from node.local_network import LocalNetwork
 from node.transport import CONSENSUS_PROTOCOL
 from p2p.identity import create_identity
-from p2p.libp2p_network import open_libp2p_network
+from p2p.libp2p_network import Libp2pNetwork, open_libp2p_network
 from p2p.network_config import NetworkConfig
 
 Place = tuple[bytes, int, int, str]  # validator, height, round, step
@@ -41,6 +41,7 @@ class Listener:
         self._ready = threading.Event()
         self._token: trio.lowlevel.TrioToken | None = None
         self._scope = trio.CancelScope()
+        self._open: Libp2pNetwork | None = None
         self._thread = threading.Thread(target=trio.run, args=(self._run,), daemon=True)
 
     def __enter__(self) -> Listener:
@@ -63,10 +64,21 @@ class Listener:
         )
         with self._scope:
             async with open_libp2p_network(config, self.identity) as network:
+                self._open = network
                 inbox = network.inbox(CONSENSUS_PROTOCOL)
                 self._ready.set()
                 async for _peer, message in inbox:
                     self._record(message)
+
+    def send_to_all(self, message: bytes) -> None:
+        """Hands a message of consensus to every node, from the thread of the test."""
+
+        async def send() -> None:
+            if self._open is not None:
+                for peer in self._open.peers():
+                    await self._open.send(peer.peer_id, CONSENSUS_PROTOCOL, message)
+
+        trio.from_thread.run(send, trio_token=self._token)
 
     def _record(self, message: bytes) -> None:
         try:
