@@ -13,7 +13,6 @@ key of somebody else. The digest begins with a tag of its own, so that no vote i
 from __future__ import annotations
 
 import binascii
-import re
 from typing import Final
 
 from chain.keccak import keccak256
@@ -26,8 +25,6 @@ PROOF_BYTES: Final = 65
 MAX_KEY_TEXT: Final = 2 + 2 * PUBLIC_KEY_BYTES
 
 _TAG: Final = b"aurigraph-consensus-key-proof\x01"
-_HEX: Final = re.compile(r"0x[0-9a-fA-F]{66}", re.ASCII)
-_BASE64: Final = re.compile(r"[0-9A-Za-z+/]{44}", re.ASCII)
 
 
 def proof_digest(chain_id: int, operator: Address) -> Hash32:
@@ -43,11 +40,17 @@ def prove_possession(key: PrivateKey, chain_id: int, operator: Address) -> bytes
 
 def key_from_text(text: str) -> bytes | None:
     """33 bytes from Base64, as Cosmos writes keys, or from 0x and hex digits; None for anything else."""
-    if _HEX.fullmatch(text):
-        return bytes.fromhex(text[2:])
-    if _BASE64.fullmatch(text):
-        return binascii.a2b_base64(text)
-    return None
+    try:
+        written = text.encode("ascii")
+        if written.startswith(b"0x"):
+            key = bytes.fromhex(text[2:])
+            is_exact = b"0x" + key.hex().encode() == written.lower()  # deterministic: bytes, not text
+        else:
+            key = binascii.a2b_base64(written)
+            is_exact = key_to_text(key) == text
+    except ValueError:
+        return None
+    return key if is_exact and len(key) == PUBLIC_KEY_BYTES else None
 
 
 def key_to_text(public_key: bytes) -> str:

@@ -94,7 +94,7 @@ class DelegationFunctions(Ledger):
     def _arriving(self, held: DelegationRecord) -> Iterator[tuple[int, RedelegationRecord]]:
         """Redelegations into a delegation that are not forgotten yet, the newest first: at most max_entries."""
         number = held.last_arriving
-        while number:
+        while number:  # bounded: max_entries, which redelegate keeps
             move = self.moves[number]
             if move.delegator == ZERO_ADDRESS:
                 return
@@ -167,7 +167,7 @@ class DelegationFunctions(Ledger):
 
     def _moves(self, delegator: Address, number: int) -> Iterator[tuple[int, RedelegationRecord]]:
         """From `number` backwards along the chain of the delegator, or, for nobody, of the source validator."""
-        while 0 < number < 1 << 48:
+        while 0 < number < 1 << 48:  # bounded: each step reads a record of its own, which it pays for
             move = self.moves[number].copy()
             if move.delegator == ZERO_ADDRESS or move.completion_time <= self.timestamp:
                 return

@@ -97,7 +97,7 @@ class Heap:
         return one > other if self._highest_first else one < other
 
     def _rise(self, index: int, key: int) -> None:
-        while index:
+        while index:  # bounded: log2 of the size
             parent = (index - 1) // 2
             above = self._words[parent]
             if not self._is_above(key, above):
@@ -108,7 +108,7 @@ class Heap:
 
     def _sink(self, index: int, key: int) -> None:
         size = len(self._words)
-        while (child := 2 * index + 1) < size:
+        while (child := 2 * index + 1) < size:  # bounded: log2 of the size
             below = self._words[child]
             if child + 1 < size:
                 other = self._words[child + 1]

@@ -125,30 +125,26 @@ class SlashFunctions(UnbondingFunctions):
         return wei - left
 
     def _sweep(self) -> None:
-        """At the end of a block: settles redelegations away from slashed validators, up to MAX_SWEPT."""
-        budget = MAX_SWEPT
-        while budget and (number := self.first_sweep) < self.last_sweep:
-            sweep = self.sweeps[number + 1]
-            following, infraction_height = sweep.next, sweep.infraction_height
-            while budget and following:
-                move = self.moves[following]
-                delegator = move.delegator
-                if delegator == ZERO_ADDRESS or move.height < infraction_height:
-                    following = 0
-                    break
+        """At the end of a block: settles redelegations away from slashed validators, in MAX_SWEPT steps."""
+        for _ in range(MAX_SWEPT):
+            number = self.first_sweep + 1
+            if number > self.last_sweep:
+                return
+            sweep = self.sweeps[number]
+            move = self.moves[sweep.next]
+            delegator = move.delegator
+            if delegator == ZERO_ADDRESS or move.height < sweep.infraction_height:
+                del self.sweeps[number]
+                self.first_sweep = number
+            else:
                 self._settled(move.destination, delegator)
-                following = move.previous_leaving
-                budget -= 1
-            sweep.next = following
-            if not following:
-                del self.sweeps[number + 1]
-                self.first_sweep = number + 1
+                sweep.next = move.previous_leaving  # the record of number 0 is nobody's
 
     def _forget_moves(self) -> None:
         """At the end of a block: deletes redelegations whose time is over, the oldest first, up to MAX_FORGOTTEN."""
         start = number = self.first_redelegation
         last, now = self.last_redelegation, self.timestamp
-        while number < last and number - start < MAX_FORGOTTEN:
+        while number < last and number - start < MAX_FORGOTTEN:  # bounded: MAX_FORGOTTEN
             move = self.moves[number + 1]
             if move.completion_time > now:
                 break

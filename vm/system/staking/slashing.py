@@ -129,7 +129,7 @@ class Slashing(Contract, class_id=0x0003, version=1):
         for fault in self.block.misbehaviour:
             self.faults.append(Fault(fault.validator, fault.height))
         budget = MAX_PUNISHED
-        while budget and self.faults:
+        while budget and self.faults:  # bounded: MAX_PUNISHED
             budget -= 1
             waiting = self.faults.pop()
             self._punish_double_sign(waiting.validator, waiting.height)

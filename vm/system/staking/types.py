@@ -7,6 +7,7 @@ DistributionI.sol, ISlashing.sol.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -37,7 +38,7 @@ class BondStatus(IntEnum):
     BONDED = 3
 
 
-STATUS_BY_NAME: Final = {
+STATUS_BY_NAME: Final[Mapping[str, BondStatus]] = {
     "": BondStatus.UNSPECIFIED,
     "BOND_STATUS_UNSPECIFIED": BondStatus.UNSPECIFIED,
     "BOND_STATUS_UNBONDED": BondStatus.UNBONDED,

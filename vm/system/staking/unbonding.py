@@ -68,7 +68,7 @@ class UnbondingFunctions(DelegationFunctions):
     def _leaving(self, held: DelegationRecord) -> Iterator[tuple[int, UnbondingRecord]]:
         """The unbondings of a delegation, the newest first: at most max_entries."""
         number = held.last_unbonding
-        while number:
+        while number:  # bounded: max_entries, which undelegate keeps
             entry = self.unbondings[number]
             if entry.delegator == ZERO_ADDRESS:
                 return
@@ -148,7 +148,7 @@ class UnbondingFunctions(DelegationFunctions):
         """At the end of a block: pays the unbondings whose time has come, up to MAX_MATURED."""
         number, last, now = self.first_unbonding, self.last_unbonding, self.timestamp
         start = number
-        while number < last and number - start < MAX_MATURED:
+        while number < last and number - start < MAX_MATURED:  # bounded: MAX_MATURED
             entry = self.unbondings[number + 1]
             delegator = entry.delegator
             if delegator != ZERO_ADDRESS:

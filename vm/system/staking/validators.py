@@ -172,12 +172,9 @@ class ValidatorFunctions(Ledger):
         """
         require(self.sender == validatorAddress, "caller is not the validator")
         record = self._existing(validatorAddress)
-        kept = self.descriptions[validatorAddress].copy()
-        for name, _ in TEXT_LIMITS:
-            if getattr(description, name) != DO_NOT_MODIFY:
-                setattr(kept, name, getattr(description, name))
-        _check_description(kept)
-        self.descriptions[validatorAddress] = kept
+        changed = _changed(self.descriptions[validatorAddress].copy(), description)
+        _check_description(changed)
+        self.descriptions[validatorAddress] = changed
         if commissionRate != UNCHANGED:
             self._change_rate(validatorAddress, record, commissionRate)
         if minSelfDelegation != UNCHANGED:
@@ -277,6 +274,11 @@ class ValidatorFunctions(Ledger):
         record = self._existing(validator)
         held = self.delegations[validator][delegator].shares
         return record.power, record.commission_rate, record.shares, held
+
+
+def _changed(old: Description, new: Description) -> Description:
+    texts = [getattr(old if getattr(new, name) == DO_NOT_MODIFY else new, name) for name, _ in TEXT_LIMITS]
+    return Description(*texts)
 
 
 def _check_description(description: Description) -> None:
