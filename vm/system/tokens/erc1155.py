@@ -134,6 +134,8 @@ class ERC1155(ERC165, implements=(IERC1155, IERC1155MetadataURI)):
     @external(lock=False)
     def setApprovalForAll(self, operator: address, approved: bool) -> None:
         """Lets `operator` move all tokens of the caller, or not any more."""
+        if self.sender == ZERO_ADDRESS:
+            raise self.ERC1155InvalidApprover(ZERO_ADDRESS)
         if operator == ZERO_ADDRESS:
             raise self.ERC1155InvalidOperator(ZERO_ADDRESS)
         self.operator_approvals[self.sender][operator] = approved

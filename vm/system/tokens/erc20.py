@@ -122,9 +122,7 @@ class ERC20(ERC165, implements=(IERC20, IERC20Metadata)):
     @external(lock=False)
     def transfer(self, to: address, value: u256) -> bool:
         """Moves `value` of the caller's tokens to `to`."""
-        if to == ZERO_ADDRESS:
-            raise self.ERC20InvalidReceiver(ZERO_ADDRESS)
-        self._update(self.sender, to, value)
+        self._transfer(self.sender, to, value)
         return True
 
     @external(lock=False)

@@ -154,6 +154,8 @@ class ERC721(ERC165, implements=(IERC721, IERC721Metadata)):
     @external(lock=False)
     def setApprovalForAll(self, operator: address, approved: bool) -> None:
         """Lets `operator` move all tokens of the caller, or not any more."""
+        if self.sender == ZERO_ADDRESS:
+            raise self.ERC721InvalidApprover(ZERO_ADDRESS)
         if operator == ZERO_ADDRESS:
             raise self.ERC721InvalidOperator(ZERO_ADDRESS)
         self.operator_approvals[self.sender][operator] = approved

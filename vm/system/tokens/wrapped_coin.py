@@ -3,8 +3,9 @@
 Owns: WrappedCoin, a chain contract with the ABI, the storage layout and the behaviour of WETH9.
 Never does: answer functions it does not have. WETH9 takes any call it does not know for a deposit, which let contracts
 believe that it had `permit`; here such a call reverts.
-Specification: WETH9 as on Ethereum, 0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2. Like it, this gives no reason for a
-revert, and pays out by Solidity's `transfer`: the receiver's code has 2,300 gas.
+Specification: WETH9 as on Ethereum, 0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2. Like it, this gives no reason of its
+own for a revert, and pays out by Solidity's `transfer`: the receiver's code has 2,300 gas. What a receiver reverts
+with is passed on, as by WETH9 from a compiler of today.
 """
 
 from __future__ import annotations
@@ -126,9 +127,9 @@ class WrappedCoin(Contract, class_id=0x0121, version=1):
         if held < wad:
             raise Revert
         self.balances[self.sender] = held - wad
-        succeeded, _ = self.call(self.sender, b"", value=wad, gas=0 if wad else _TRANSFER_GAS)
+        succeeded, reason = self.call(self.sender, b"", value=wad, gas=0 if wad else _TRANSFER_GAS)
         if not succeeded:
-            raise Revert
+            raise Revert(reason)
         self.emit(self.Withdrawal(self.sender, wad))
 
     @external(lock=False)

@@ -107,7 +107,7 @@ def test_a_contract_gets_2300_gas_to_receive_coins(chain: TestChain, weth: Contr
     with reverts(data=b""):
         weth.withdraw(1, sender=plain)
     behave(chain, plain, reverting(b"no coins"))
-    with reverts(data=b""):
+    with reverts(data=b"no coins"):
         weth.withdraw(1, sender=plain)
     assert weth.balanceOf(plain) == 4
 
