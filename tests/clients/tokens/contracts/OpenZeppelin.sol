@@ -128,7 +128,7 @@ contract OzVotes is ERC20Burnable, Ownable, ERC20Permit, ERC20Votes {
     }
 }
 
-contract OzFull is Decimals, ERC20Burnable, ERC20Capped, ERC20Permit, ERC20Votes, MintersAndPausers {
+contract OzFull is MintersAndPausers, ERC20Permit, ERC20Votes, ERC20Capped, ERC20Burnable, Decimals {
     constructor(string memory name_, string memory symbol_, uint8 decimals_, uint256 cap_, uint256 supply, address admin)
         ERC20(name_, symbol_) Decimals(decimals_) ERC20Capped(cap_) ERC20Permit(name_) MintersAndPausers(admin)
     {
