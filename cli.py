@@ -21,6 +21,7 @@ COMMANDS = {
     "keys": ("node.commands.keys", "Account keys: new, list, show, import, export."),
     "tx": ("node.commands.tx", "Send transactions and look after them."),
     "query": ("node.commands.query", "Ask a node about blocks, transactions, balances, validators, peers."),
+    "token": ("node.commands.token", "Make tokens from templates, and use tokens of any kind."),
     "evm": ("node.commands.evm", "Run, trace, list and compile bytecode, without a node."),
     "testnet": ("node.commands.testnet", "A local network of real validator processes."),
     "version": ("node.commands.lifecycle", "Versions of the program and its formats."),

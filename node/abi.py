@@ -27,24 +27,25 @@ def encode_call(signature: str, arguments: Sequence[str]) -> bytes:
     match = _SIGNATURE.fullmatch(signature.replace(" ", ""))
     if match is None:
         raise InvalidCall(f"{signature!r} is not a signature; write it as transfer(address,uint256)")
-    return keccak256(match[0].encode())[:4] + _encode(_split(match[2]), arguments)
+    return keccak256(match[0].encode())[:4] + encode_arguments(_split(match[2]), arguments)
 
 
 def encode_constructor(types: str, arguments: Sequence[str]) -> bytes:
     """Constructor arguments for types written as `(uint256,address)`. Raises InvalidCall."""
-    return _encode(_split(types.replace(" ", "").removeprefix("(").removesuffix(")")), arguments)
+    return encode_arguments(_split(types.replace(" ", "").removeprefix("(").removesuffix(")")), arguments)
 
 
-def _encode(types: list[str], arguments: Sequence[str]) -> bytes:
+def encode_arguments(types: Sequence[str], arguments: Sequence[str]) -> bytes:
+    """A list of arguments, each a word of its type: `uint256`, `(address,uint8)[]`. Raises InvalidCall."""
     from eth_abi.abi import encode
     from eth_abi.exceptions import EncodingError, ParseError
     from parsimonious.exceptions import VisitationError
 
     if len(types) != len(arguments):
         raise InvalidCall(f"{len(types)} arguments expected, {len(arguments)} given")
-    values = [_value(kind, text) for kind, text in zip(types, arguments, strict=True)]
+    values = [parse_word(kind, text) for kind, text in zip(types, arguments, strict=True)]
     try:
-        return bytes(encode(types, values))
+        return bytes(encode(list(types), values))
     except (EncodingError, ParseError, VisitationError, ValueError, OverflowError, TypeError) as error:
         raise InvalidCall(f"arguments do not fit ({','.join(types)}): {error}") from error
 
@@ -63,14 +64,15 @@ def _split(types: str) -> list[str]:
     return parts
 
 
-def _value(kind: str, word: Any) -> Any:
+def parse_word(kind: str, word: Any) -> Any:
+    """The value that a word, or what JSON makes of it, has as `kind`. Raises InvalidCall."""
     try:
         array = _ARRAY.fullmatch(kind)
         if array is not None:
-            return [_value(array[1], item) for item in _items(word)]
+            return [parse_word(array[1], item) for item in _items(word)]
         if kind.startswith("("):
             return tuple(
-                _value(inner, item) for inner, item in zip(_split(kind[1:-1]), _items(word), strict=True)
+                parse_word(inner, item) for inner, item in zip(_split(kind[1:-1]), _items(word), strict=True)
             )
         text = str(word)
         if kind == "address":

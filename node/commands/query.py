@@ -99,7 +99,7 @@ def balance(address: str, which: str, rpc: RpcClient, as_json: bool) -> None:
 @json_option
 def validators(rpc: RpcClient, as_json: bool) -> None:
     """The active validator set."""
-    show_rows(_ask_rows(rpc, "node_validators"), as_json, empty="no validators")
+    show_rows(ask_rows(rpc, "node_validators"), as_json, empty="no validators")
 
 
 @query.command()
@@ -107,7 +107,7 @@ def validators(rpc: RpcClient, as_json: bool) -> None:
 @json_option
 def peers(rpc: RpcClient, as_json: bool) -> None:
     """The nodes that this node is connected to."""
-    show_rows(_ask_rows(rpc, "node_peers"), as_json, empty="no peers")
+    show_rows(ask_rows(rpc, "node_peers"), as_json, empty="no peers")
 
 
 @query.command()
@@ -152,6 +152,14 @@ def ask_record(rpc: RpcClient, fields: Sequence[str], method: str, *params: Any)
     return found
 
 
+def ask_rows(rpc: RpcClient, method: str, *params: Any) -> list[dict[str, Any]]:
+    """The list of objects that a call answers with. Raises NodeUnreachable for anything else, and RpcCallFailed."""
+    found = rpc.call(method, *params)
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise not_a_node(rpc, method)
+    return found
+
+
 def not_a_node(rpc: RpcClient, method: str) -> NodeUnreachable:
     """The error for an answer that no node of ours gives."""
     return NodeUnreachable(f"{rpc.url} answers {method} as no node does; is it the right address?")
@@ -173,13 +181,6 @@ def flattened(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             rows[prefix + name] = value
     return rows
-
-
-def _ask_rows(rpc: RpcClient, method: str) -> list[dict[str, Any]]:
-    found = rpc.call(method)
-    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-        raise not_a_node(rpc, method)
-    return found
 
 
 def _number(value: Any) -> Any:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from chain.transaction import TransactionType, UnsignedTransaction, sign_transaction
+from chain.secp256k1 import PrivateKey
+from chain.transaction import Transaction, TransactionType, UnsignedTransaction, sign_transaction
 from chain.types import Address, checksum_address
 from node.abi import encode_call, encode_constructor
 from node.commands.common import (
@@ -33,7 +34,6 @@ RECEIPT_POLL_S = 0.2
 BASE_FEE_HEADROOM = 2  # fee cap = tip + twice the base fee, as wallets do: it lasts for six full blocks
 MAX_UINT64 = 2**64 - 1
 MAX_TIMEOUT_S = 86_400.0
-REVERT_CODE = 3  # JSON-RPC error code of a reverted call, as geth's
 MAX_BYTECODE_FILE_BYTES = 1 << 20
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -176,20 +176,45 @@ def status(transaction_hash: str, rpc: RpcClient, as_json: bool) -> None:
         state = "pending" if found is not None else "unknown"
         show({"hash": wanted, "state": state}, as_json)
         return
-    _show_receipt(receipt, as_json)
+    show(receipt if as_json else _receipt_rows(receipt), as_json)
+
+
+class Sender:
+    """The account of `--from`. Its password is asked for once, when there is something to sign."""
+
+    def __init__(self, options: SendOptions) -> None:
+        """Raises KeystoreError."""
+        self._keystore = Keystore(options.home.keystore)
+        self._stored = self._keystore.find(options.sender)
+        self._password_file = options.password_file
+        self._key: PrivateKey | None = None
+        self.address = self._stored.address
+
+    def sign(self, unsigned: UnsignedTransaction) -> Transaction:
+        """Raises KeystoreError, CommandFailed."""
+        if self._key is None:
+            password = read_password(self._password_file, f"Password of {checksum_address(self.address)}")
+            self._key = self._keystore.unlock(self._stored, password)
+        return sign_transaction(unsigned, self._key)
 
 
 def send(options: SendOptions, to: Address | None, value: int, payload: bytes) -> None:
-    """Completes, signs and sends a transaction, and waits for its receipt."""
+    """Completes, signs and sends a transaction, waits for its receipt and shows it."""
+    receipt = submit(options, Sender(options), to, value, payload)
+    if receipt is not None:
+        show_outcome(receipt, options.as_json)
+
+
+def submit(
+    options: SendOptions, sender: Sender, to: Address | None, value: int, payload: bytes
+) -> dict[str, Any] | None:
+    """Completes, signs and sends a transaction, and waits for its receipt; None after --dry-run and --async, which
+    show what there is."""
     rpc = options.rpc
-    keystore = Keystore(options.home.keystore)
-    stored = keystore.find(options.sender)
-    unsigned = complete(options, stored.address, to, value, payload)
-    password = read_password(options.password_file, f"Password of {checksum_address(stored.address)}")
-    signed = sign_transaction(unsigned, keystore.unlock(stored, password))
+    signed = sender.sign(complete(options, sender.address, to, value, payload))
     if options.dry_run:
         show({"hash": "0x" + signed.hash.hex(), "raw": "0x" + signed.raw.hex()}, options.as_json)
-        return
+        return None
     try:
         transaction_hash = rpc.call("eth_sendRawTransaction", "0x" + signed.raw.hex())
     except RpcCallFailed as error:
@@ -202,13 +227,10 @@ def send(options: SendOptions, to: Address | None, value: int, payload: bytes) -
         ) from error
     if options.asynchronous:
         show({"hash": transaction_hash}, options.as_json)
-        return
+        return None
     if not options.as_json:
         click.echo(f"sent {transaction_hash}, waiting", err=True)
-    receipt = wait_for_receipt(rpc, transaction_hash, options.timeout_s)
-    _show_receipt(receipt, options.as_json)
-    if receipt["status"] != "0x1":
-        raise CommandFailed("the transaction was included but reverted", ExitCode.TRANSACTION_REVERTED)
+    return wait_for_receipt(rpc, transaction_hash, options.timeout_s)
 
 
 def complete(
@@ -281,18 +303,37 @@ def _estimate(rpc: RpcClient, request: dict[str, str]) -> int:
     try:
         return rpc.quantity("eth_estimateGas", request)
     except RpcCallFailed as error:
-        code = ExitCode.TRANSACTION_REVERTED if error.code == REVERT_CODE else ExitCode.TRANSACTION_REJECTED
-        raise CommandFailed(f"the transaction would fail: {error}", code) from error
+        raise would_fail(error) from error
+
+
+def would_fail(error: RpcCallFailed) -> CommandFailed:
+    """A node's refusal to estimate or simulate a transaction, with the words of the contract."""
+    from node.contract_calls import REVERT_CODE, explained  # knows every contract: slow to import
+
+    code = ExitCode.TRANSACTION_REVERTED if error.code == REVERT_CODE else ExitCode.TRANSACTION_REJECTED
+    return CommandFailed(f"the transaction would fail: {explained(error)}", code)
 
 
 def _fee(text: str | None) -> int | None:
     return None if text is None else parse_amount(text, default_unit="wei")
 
 
-def _show_receipt(receipt: dict[str, Any], as_json: bool) -> None:
+def show_outcome(
+    receipt: dict[str, Any],
+    as_json: bool,
+    rows: Mapping[str, Any] | None = None,
+    fields: Mapping[str, Any] | None = None,
+) -> None:
+    """A receipt, with more `rows` for people and more `fields` for programs. Raises CommandFailed if it reverted."""
     if as_json:
-        show(receipt, as_json=True)
-        return
+        show({**receipt, **(fields or {})}, as_json=True)
+    else:
+        show({**_receipt_rows(receipt), **(rows or {})}, as_json=False)
+    if receipt["status"] != "0x1":
+        raise CommandFailed("the transaction was included but reverted", ExitCode.TRANSACTION_REVERTED)
+
+
+def _receipt_rows(receipt: dict[str, Any]) -> dict[str, Any]:
     plain = decimal(receipt)
     chosen = {
         "hash": plain["transactionHash"],
@@ -303,4 +344,4 @@ def _show_receipt(receipt: dict[str, Any], as_json: bool) -> None:
     }
     if plain.get("contractAddress"):
         chosen["contract"] = plain["contractAddress"]
-    show(chosen, as_json=False)
+    return chosen
