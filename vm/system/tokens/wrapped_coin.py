@@ -105,8 +105,8 @@ class WrappedCoin(Contract, class_id=0x0121, version=1):
         """All tokens there are: the coins that lie here."""
         return self.balance_of(self.address)
 
-    @view(name="balanceOf")
-    def balance(self, account: address) -> u256:
+    @view
+    def balanceOf(self, account: address) -> u256:
         """Tokens of `account`."""
         return self.balances[account]
 
