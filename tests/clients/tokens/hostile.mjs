@@ -136,19 +136,40 @@ async function delegatedAccount(t, token) {
   await t.apart(() => t.target.delegatedAccount(t, acting));
 }
 
-async function starving(t, token, owner, prober) {
-  const receiver = newWallet(`${t.target.name} starved receiver`);
-  const starve = ask(prober, 'starve', [token, receiver, 100n, 60_000n, 599n], { gas: 8_000_000n });
-  const receipt = await t.sent(starve);
+/** `call` ([contract, method, arguments]) with every amount of gas; it changes each of `views` ([contract, method, arguments, step]), or none. */
+async function starved(t, step, prober, [contract, method, args], views, most) {
+  const encoded = (of, name, values) => of.interface.encodeFunctionData(name, values.map((part) => part?.address ?? part?.target ?? part));
+  const seen = views.map(([of, name, values, change]) => [of.target, encoded(of, name, values), BigInt.asUintN(256, change)]);
+  const receipt = await t.sent(ask(prober, 'starve', [contract, encoded(contract, method, args), seen, 100n, most, most / 97n], { gas: 15_000_000n }));
   const told = prober.interface.parseLog(receipt.logs.at(-1)).args;
-  const transfers = receipt.logs.filter(({ address }) => address === token.target).length;
-  t.check('with any gas a transfer is done or not done', told.halfDone, false);
-  t.check('and logged if it is done', [BigInt(transfers), (await t.value(token, 'balanceOf', [receiver]))[0]], [told.successes, told.successes]);
-  t.check('some had enough gas and some had not', told.successes > 0n && told.successes < 101n, true);
-  t.gas.push(['the least gas that a transfer by a contract needs', told.leastGas]);
+  t.check(`${step} with any gas is done or not done`, told.halfDone, false);
+  t.check(`${step}: some had enough gas and some had not`, told.successes > 0n && told.successes < 97n, true);
+  t.gas.push([`the least gas for ${step} by a contract`, told.leastGas]);
+  return [told.successes, receipt.logs.slice(0, -1)];
+}
+
+async function starving(t, { fixed, multi, collection, full }, owner, prober, made) {
+  const [receiver, accepting] = [newWallet(`${t.target.name} starved receiver`).address, await t.helper('receiver', made.Receiver, [0, ZERO])];
+  const [successes, logs] = await starved(t, 'a transfer', prober, [fixed, 'transfer', [receiver, 1n]],
+    [[fixed, 'balanceOf', [prober], -1n], [fixed, 'balanceOf', [receiver], 1n], [fixed, 'totalSupply', [], 0n]], 60_000n);
+  t.check('a transfer is logged if it is done', BigInt(logs.length), successes);
+  await t.all(
+    ['the prober mints an ERC-721', ask(collection, 'transferOwnership', [prober], { from: owner }), [[collection, 'OwnershipTransferred', owner, prober]]],
+    ['the prober mints an ERC-1155', ask(multi, 'grantRole', [id('MINTER_ROLE'), prober], { from: owner }), [[multi, 'RoleGranted', id('MINTER_ROLE'), prober, owner]]],
+    ['the prober mints an ERC-20', ask(full, 'grantRole', [id('MINTER_ROLE'), prober], { from: owner }), [[full, 'RoleGranted', id('MINTER_ROLE'), prober, owner]]],
+    ['the owner\'s votes', ask(full, 'delegate', [owner], { from: owner }), [[full, 'DelegateChanged', owner, ZERO, owner]]],
+  );
+  await starved(t, 'minting of votes', prober, [full, 'mint', [owner, 1n]],
+    [[full, 'balanceOf', [owner], 1n], [full, 'totalSupply', [], 1n], [full, 'getVotes', [owner], 1n]], 200_000n);
+  // A callback stands between the change and the end. What the receiver logs is undone with the rest.
+  const [minted, mintLogs] = await starved(t, 'a safe mint', prober, [collection, 'safeMint', [accepting]],
+    [[collection, 'balanceOf', [accepting], 1n], [collection, 'totalSupply', [], 1n]], 240_000n);
+  t.check('a safe mint is logged if it is done', BigInt(mintLogs.length), 2n * minted);
+  const [batches, batchLogs] = await starved(t, 'a batch', prober, [multi, 'mintBatch', [accepting, [1n, 2n], [1n, 1n], '0x']],
+    [[multi, 'balanceOf', [accepting, 1n], 1n], [multi, 'balanceOf', [accepting, 2n], 1n], [multi, 'totalSupply()', [], 2n]], 160_000n);
+  t.check('a batch is logged if it is done', BigInt(batchLogs.length), 2n * batches);
   // From outside: the transaction pays for what it did not get.
-  const poor = ask(token, 'transfer', [DEAD, 1n], { from: owner, gas: 23_000n });
-  await t.fails('a transaction with too little gas', poor);
+  await t.fails('a transaction with too little gas', ask(fixed, 'transfer', [DEAD, 1n], { from: owner, gas: 23_000n }));
 }
 
 /** Callbacks in which a receiver does more than it may. */
@@ -164,6 +185,12 @@ async function reentering(t, { collection, multi }, admin, made) {
   await t.reverts('a receiver of an ERC-1155 that spends all gas', fungible(spending), ['ERC1155InvalidReceiver', spending]);
   await t.fails('in a block', nft(spending));
   await t.returns('and nothing came of it', ask(collection, 'balanceOf', [spending]), [0n]);
+  // An owner that mints while it receives what it minted: every number is given once.
+  const minting = await t.helper('receiver MintMore', made.Receiver, [11, ZERO]);
+  const club = await t.token('a collection of the receiver', 'RoyaltyCollection', ['', '', '', DEAD, 1n, minting]);
+  const received = (tokenId) => [[club, 'Transfer', ZERO, minting, tokenId], [minting, 'Received721', minting, ZERO, tokenId, '0x', minting]];
+  await t.sends('minting while receiving', ask(minting, 'act', [club, club.interface.encodeFunctionData('safeMint', [minting.target])]), [0n, 1n, 2n, 3n].flatMap(received));
+  for (const index of [0n, 1n, 2n, 3n]) await t.returns(`its token at ${index}`, ask(club, 'tokenOfOwnerByIndex', [minting, index]), [index]);
 }
 
 export default async function hostile(t, artifacts) {
@@ -176,7 +203,7 @@ export default async function hostile(t, artifacts) {
   const [prober, ...made] = await Promise.all([
     t.helper('prober', artifacts.Prober), ...Object.entries(kinds).map(([kind, args]) => t.token(kind, kind, args))]);
   const tokens = Object.keys(kinds).map((kind, index) => [kind, made[index]]);
-  const { Fixed: fixed, RoyaltyCollection: collection, MultiToken: multi } = Object.fromEntries(tokens);
+  const { Fixed: fixed, RoyaltyCollection: collection, MultiToken: multi, Full: full } = Object.fromEntries(tokens);
   for (const [kind, token] of tokens) {
     t.check(`${kind}: has code`, (await provider.getCode(token.target)).length > 2, true);
   }
@@ -185,6 +212,6 @@ export default async function hostile(t, artifacts) {
   await coins(t, tokens);
   await ways(t, fixed, owner, prober);
   await delegatedAccount(t, fixed);
-  await starving(t, fixed, owner, prober);
   await reentering(t, { collection, multi }, owner, artifacts);
+  await starving(t, { fixed, multi, collection, full }, owner, prober, artifacts);
 }

@@ -5,7 +5,7 @@ import { provider } from '../protocol.mjs';
 import { Suite } from './harness.mjs';
 
 const [makerName, artifactsPath, recordPath, ...only] = process.argv.slice(4);
-const SUITES = ['erc20', 'extensions', 'votes', 'erc721', 'erc1155', 'weth9', 'hostile'];
+const SUITES = ['abi', 'erc20', 'extensions', 'votes', 'erc721', 'erc1155', 'weth9', 'hostile'];
 
 const artifacts = JSON.parse(readFileSync(artifactsPath, 'utf8'));
 const target = await (await import(`./${makerName}.mjs`)).default(artifacts);
@@ -25,7 +25,7 @@ async function run(name) {
 }
 
 // All at once: they share nothing but the account that pays, and fill the blocks together.
-const results = Object.fromEntries(await Promise.all((only.length ? only : SUITES).map(run)));
+const results = Object.fromEntries(await Promise.all((only.length ? only : [...SUITES, ...(target.suites ?? [])]).map(run)));
 writeFileSync(recordPath, JSON.stringify(results, (_, value) => (typeof value === 'bigint' ? Number(value) : value), 1));
 for (const [name, { record, own, seconds }] of Object.entries(results))
   console.log(`done ${target.name} ${name}: ${record.length} checks, ${own.length} of the maker's own, ${seconds} s`);

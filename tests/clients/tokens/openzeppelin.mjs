@@ -5,12 +5,18 @@ import { ask, creation } from './harness.mjs';
 
 const WETH9 = '@aave/core-v3/artifacts/contracts/dependencies/weth/WETH9.sol/WETH9.json';
 
+const published = (artifacts, kind) => (kind === 'Wrapped' ? artifact(WETH9) : artifacts[`Oz${kind}`]);
+
+/** The ABI of the contract that a kind of token is measured by. */
+export const original = (artifacts, kind) => published(artifacts, kind).abi;
+
 export default function openZeppelin(artifacts) {
-  const made = (kind) => (kind === 'Wrapped' ? artifact(WETH9) : artifacts[`Oz${kind}`]);
+  const made = (kind) => published(artifacts, kind);
   return {
     name: 'openzeppelin',
     creator: wallet.address,
     wrapped: { name: 'Wrapped Ether', symbol: 'WETH' },
+    abi: (kind) => original(artifacts, kind),
     request: (kind, args) => creation(made(kind), args),
     made: async (kind, receipt) => new Contract(receipt.contractAddress, made(kind).abi, deployer),
     /** What runs by delegation works on the storage of the caller, where nothing is. */

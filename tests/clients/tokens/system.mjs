@@ -25,7 +25,9 @@ export default function system() {
     name: 'system',
     creator: TOKEN_FACTORY,
     factory,
-    abis,
+    abi: (kind) => abis[kind],
+    interfaceOf: (kind) => new Interface(abis[kind]),
+    suites: ['factory'],
     wrapped: { name: 'Wrapped AUR', symbol: 'WAUR' },
 
     /** The call of the factory that makes a token; null for the coin, which is there. Reverts are those of the token's constructor. */

@@ -16,7 +16,11 @@ interface Wrapped {
 contract Prober {
     event Starved(uint256 successes, uint256 leastGas, bool halfDone);
 
-    mapping(uint256 slot => uint256) private touched; // what a delegated token would write to
+    struct View {
+        address at;
+        bytes data;
+        uint256 step;
+    }
 
     receive() external payable {}
 
@@ -78,21 +82,35 @@ contract Prober {
         assembly { revert(add(told, 32), mload(told)) }
     }
 
-    /// Moves one token of this contract with every amount of gas from `least` up to `most`: each time wholly or not at all.
-    function starve(Fungible token, address to, uint256 least, uint256 most, uint256 step) external {
+    /// Makes a call with every amount of gas from `least` to `most`. Each that succeeds must change what the views tell by their steps
+    /// (modulo 2**256), each that fails nothing.
+    function starve(address to, bytes calldata data, View[] calldata views, uint256 least, uint256 most, uint256 step) external {
         uint256 successes;
         uint256 leastGas;
         bool halfDone;
+        uint256[] memory before = look(views);
         for (uint256 gas_ = least; gas_ <= most; gas_ += step) {
-            uint256 mine = token.balanceOf(address(this));
-            uint256 theirs = token.balanceOf(to);
-            (bool done,) = address(token).call{gas: gas_}(abi.encodeCall(Fungible.transfer, (to, 1)));
-            uint256 moved = done ? 1 : 0;
-            if (token.balanceOf(address(this)) != mine - moved || token.balanceOf(to) != theirs + moved) halfDone = true;
+            (bool done,) = to.call{gas: gas_}(data);
+            uint256[] memory after_ = look(views);
+            for (uint256 i = 0; i < views.length; i++) {
+                unchecked {
+                    if (after_[i] != before[i] + (done ? views[i].step : 0)) halfDone = true;
+                }
+            }
+            before = after_;
             if (done && leastGas == 0) leastGas = gas_;
-            successes += moved;
+            if (done) successes++;
         }
         emit Starved(successes, leastGas, halfDone);
+    }
+
+    function look(View[] calldata views) private view returns (uint256[] memory seen) {
+        seen = new uint256[](views.length);
+        for (uint256 i = 0; i < views.length; i++) {
+            (bool done, bytes memory told) = views[i].at.staticcall(views[i].data);
+            require(done, "a view failed");
+            seen[i] = abi.decode(told, (uint256));
+        }
     }
 
     /// ERC-165: supportsInterface with the 30,000 gas that the standard allows for.

@@ -194,8 +194,8 @@ contract OzCollection is Numbered, ERC721URIStorage, ERC721Pausable, AccessContr
         _unpause();
     }
 
-    function supportsInterface(bytes4 id) public view override(ERC721, ERC721URIStorage, AccessControl) returns (bool) {
-        return super.supportsInterface(id);
+    function supportsInterface(bytes4 interfaceId) public view override(ERC721, ERC721URIStorage, AccessControl) returns (bool) {
+        return super.supportsInterface(interfaceId);
     }
 
     function tokenURI(uint256 tokenId) public view override(ERC721, ERC721URIStorage) returns (string memory) {
@@ -241,8 +241,8 @@ contract OzRoyaltyCollection is Numbered, ERC721Enumerable, ERC721Royalty, Ownab
         _resetTokenRoyalty(tokenId);
     }
 
-    function supportsInterface(bytes4 id) public view override(ERC721, ERC721Enumerable, ERC721Royalty) returns (bool) {
-        return super.supportsInterface(id);
+    function supportsInterface(bytes4 interfaceId) public view override(ERC721, ERC721Enumerable, ERC721Royalty) returns (bool) {
+        return super.supportsInterface(interfaceId);
     }
 
     function _baseURI() internal view override(ERC721, Numbered) returns (string memory) {
@@ -301,8 +301,8 @@ contract OzMultiToken is ERC1155, AccessControl, ERC1155Pausable, ERC1155Burnabl
         _setURI(newuri);
     }
 
-    function setTokenURI(uint256 id, string calldata uri_) external onlyRole(URI_SETTER_ROLE) {
-        _setURI(id, uri_);
+    function setTokenURI(uint256 id, string calldata tokenURI) external onlyRole(URI_SETTER_ROLE) {
+        _setURI(id, tokenURI);
     }
 
     function mint(address account, uint256 id, uint256 amount, bytes calldata data) external onlyRole(MINTER_ROLE) {
@@ -323,8 +323,8 @@ contract OzMultiToken is ERC1155, AccessControl, ERC1155Pausable, ERC1155Burnabl
         _unpause();
     }
 
-    function supportsInterface(bytes4 id) public view override(ERC1155, AccessControl) returns (bool) {
-        return super.supportsInterface(id);
+    function supportsInterface(bytes4 interfaceId) public view override(ERC1155, AccessControl) returns (bool) {
+        return super.supportsInterface(interfaceId);
     }
 
     function uri(uint256 id) public view override(ERC1155, ERC1155URIStorage) returns (string memory) {

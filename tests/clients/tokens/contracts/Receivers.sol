@@ -9,7 +9,7 @@ import {IERC721Receiver} from "@openzeppelin/contracts/token/ERC721/IERC721Recei
 
 /// Answers the callbacks of ERC-721 and ERC-1155 in every way a receiver can.
 contract Receiver is IERC721Receiver, IERC1155Receiver {
-    enum Behaviour { Accept, WrongValue, ShortValue, DirtyValue, RevertEmpty, RevertText, RevertCustom, RevertPanic, PassOn, Burn, SpendAll }
+    enum Behaviour { Accept, WrongValue, ShortValue, DirtyValue, RevertEmpty, RevertText, RevertCustom, RevertPanic, PassOn, Burn, SpendAll, MintMore }
 
     error Refused(address operator, address from, uint256 id);
     event Received721(address operator, address from, uint256 tokenId, bytes data, address ownerNow);
@@ -24,6 +24,12 @@ contract Receiver is IERC721Receiver, IERC1155Receiver {
         next = next_;
     }
 
+    /// Does what an owner of a token may.
+    function act(address to, bytes calldata data) external {
+        (bool done, bytes memory why) = to.call(data);
+        if (!done) assembly { revert(add(why, 32), mload(why)) }
+    }
+
     function supportsInterface(bytes4 id) external pure returns (bool) {
         return id == type(IERC165).interfaceId || id == type(IERC1155Receiver).interfaceId;
     }
@@ -33,7 +39,9 @@ contract Receiver is IERC721Receiver, IERC1155Receiver {
         if (behaviour == Behaviour.PassOn) {
             IERC721(msg.sender).safeTransferFrom(address(this), next, tokenId, "passed on");
         } else if (behaviour == Behaviour.Burn) {
-            Burner721(msg.sender).burn(tokenId);
+            Collection(msg.sender).burn(tokenId);
+        } else if (behaviour == Behaviour.MintMore && tokenId < 3) {
+            Collection(msg.sender).safeMint(address(this));
         }
         return answer(operator, from, tokenId, IERC721Receiver.onERC721Received.selector);
     }
@@ -69,8 +77,9 @@ contract Receiver is IERC721Receiver, IERC1155Receiver {
     }
 }
 
-interface Burner721 {
+interface Collection {
     function burn(uint256 tokenId) external;
+    function safeMint(address to) external returns (uint256);
 }
 
 /// A contract that knows nothing of tokens.
