@@ -243,7 +243,7 @@ class Slashing(Contract, class_id=0x0003, version=1):
 
     @view(returns=("signingInfo",))
     def getSigningInfo(self, consAddress: address) -> SigningInfo:
-        """What is known of the signatures of a consensus key."""
+        """What is known of the signatures of a consensus key; `indexOffset` is the number of blocks that counted."""
         record = self.signing[consAddress].copy()
         require(record.start, "no signing info for this consensus address")
         return self._info(consAddress, record)
@@ -256,8 +256,10 @@ class Slashing(Contract, class_id=0x0003, version=1):
         return [self._info(signer, self.signing[signer].copy()) for signer in chosen], page
 
     def _info(self, consensus_address: Address, record: SigningRecord) -> SigningInfo:
-        upto = record.left_at or self.block_number
-        counted = max(0, counted_blocks(upto, record.start, record.skipped)) if record.counting else 0
+        until = self.block_number
+        if record.left_at:
+            until = min(until, record.left_at + VOTE_DELAY - 1)
+        counted = max(0, 1 + counted_blocks(until, record.start, record.skipped)) if record.counting else 0
         return SigningInfo(
             consensus_address,
             record.start,
