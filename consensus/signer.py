@@ -33,7 +33,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from chain.errors import EnvironmentFault, InvariantViolation, NodeError
 from chain.keccak import keccak256
@@ -58,6 +58,8 @@ _SLOT_SPACING_BYTES: Final = 4096
 _STATE_FILE_BYTES: Final = 2 * _SLOT_SPACING_BYTES
 MAX_SIGN_BYTES: Final = 1024
 """Sign bytes are a few dozen bytes; the bound keeps a record inside its slot."""
+
+T = TypeVar("T")
 
 
 class DoubleSignRefused(NodeError):
@@ -304,6 +306,11 @@ class FileSigner:
             log(message.signed(signature))
             self._record(place, unsigned, signature)
         return message.signed(signature)
+
+    def state(self, statement: Callable[[PrivateKey], T]) -> T:
+        """What `statement` makes with the key: a signature of bytes with a tag of their own, which are no vote and no
+        proposal, and which the guard does not need to remember."""
+        return statement(self._key)
 
     def observe(self, message: SignedMessage) -> bool:
         """Learn of an own signed message from the log; True if the record had lost it."""

@@ -12,7 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from chain.errors import CallerError
+from chain.types import Address, checksum_address
+from chain.types import parse_address as parse_account
 from node.home import NodeHome
+from node.key_proof import KeyProof
 from node.logging import log_level, set_log_level
 from node.rpc_backend import NodeRpcBackend
 from p2p.multiaddress import InvalidAddress, PeerAddress, parse_address, parse_peer_id, peer_id_text
@@ -23,15 +26,22 @@ log = structlog.get_logger(__name__)
 
 
 class NodeAdmin:
-    """The operator's view of one node. `stop` begins its end and returns at once."""
+    """The operator's view of one node. `stop` begins its end and returns at once; `prove_key` signs with the consensus
+    key, None on a node without one."""
 
     def __init__(
-        self, home: NodeHome, backend: NodeRpcBackend, network: Network | None, stop: Callable[[], None]
+        self,
+        home: NodeHome,
+        backend: NodeRpcBackend,
+        network: Network | None,
+        stop: Callable[[], None],
+        prove_key: Callable[[Address], KeyProof] | None,
     ) -> None:
         self._home = home
         self._backend = backend
         self._network = network
         self._stop = stop
+        self._prove_key = prove_key
 
     def node_info(self) -> Mapping[str, Json]:
         network, backend = self._network, self._backend
@@ -64,6 +74,13 @@ class NodeAdmin:
 
     def data_directory(self) -> str:
         return str(self._home.root.absolute())
+
+    def prove_consensus_key(self, operator: str) -> Mapping[str, Json]:
+        if self._prove_key is None:
+            raise CallerError("this node has no consensus key")
+        proof = self._prove_key(parse_account(operator))
+        log.info("consensus_key_proved", operator=checksum_address(proof.operator))
+        return proof.as_json()
 
     def set_log_level(self, level: str) -> bool:
         before = log_level()

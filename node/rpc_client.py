@@ -1,4 +1,5 @@
-"""A small JSON-RPC client for the command line and the testnet tools: one request, one answer, over HTTP.
+"""A small JSON-RPC client for the command line and the testnet tools: one request, one answer, over HTTP or
+the unix socket of a node.
 
 Owns the translation of network and server failures into clear errors. Never retries by itself.
 """
@@ -7,6 +8,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,17 +57,7 @@ class RpcClient:
     def call(self, method: str, *params: Any) -> Any:
         """The result of one call. Raises NodeUnreachable, RpcCallFailed."""
         reply = self._post({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)})
-        if not isinstance(reply, dict):
-            raise NodeUnreachable(f"{self.url} does not answer as a JSON-RPC server")
-        error = reply.get("error")
-        if isinstance(error, dict):
-            code = error.get("code")
-            raise RpcCallFailed(
-                str(error.get("message")), code if isinstance(code, int) else 0, error.get("data")
-            )
-        if error is not None:
-            raise RpcCallFailed(str(error), 0, None)
-        return reply.get("result")
+        return _result_of(reply, self.url)
 
     def quantity(self, method: str, *params: Any) -> int:
         """The result of a call that answers with a hex number. Raises NodeUnreachable, RpcCallFailed."""
@@ -91,3 +84,36 @@ class RpcClient:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
             raise NodeUnreachable(f"{self.url} answers HTTP {response.status}, not JSON") from error
+
+
+def call_socket(path: Path, method: str, *params: Any) -> Any:
+    """The result of one call on the unix socket of a node of this user. Raises NodeUnreachable, RpcCallFailed."""
+    document = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+        stream.settimeout(DEFAULT_TIMEOUT_S)
+        try:
+            stream.connect(str(path))
+            stream.sendall(json.dumps(document).encode() + b"\n")
+            with stream.makefile("rb") as lines:
+                line = lines.readline(MAX_REPLY_BYTES)
+        except (OSError, ValueError) as error:
+            raise NodeUnreachable(f"no node answers at {path}: {error}") from error
+    try:
+        reply = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise NodeUnreachable(f"{path} does not answer in JSON") from error
+    return _result_of(reply, str(path))
+
+
+def _result_of(reply: Any, place: str) -> Any:
+    if not isinstance(reply, dict):
+        raise NodeUnreachable(f"{place} does not answer as a JSON-RPC server")
+    error = reply.get("error")
+    if isinstance(error, dict):
+        code = error.get("code")
+        raise RpcCallFailed(
+            str(error.get("message")), code if isinstance(code, int) else 0, error.get("data")
+        )
+    if error is not None:
+        raise RpcCallFailed(str(error), 0, None)
+    return reply.get("result")

@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +33,7 @@ from node.engines import EngineChoice
 from node.gossip import TOPIC, gossip_transactions
 from node.home import NodeHome
 from node.journal import TransactionJournal
+from node.key_proof import KeyProof, make_proof
 from node.log_catch_up import complete_log_index
 from node.pool import ReportsReady, TransactionPool
 from node.rpc_backend import NodeRpcBackend
@@ -166,7 +168,8 @@ async def serve_node(options: NodeOptions) -> None:
                 nursery.start_soon(gossip_transactions, network, pool)
             port = 0
             if config.rpc.enabled or config.rpc.ipc:
-                admin = NodeAdmin(home, backend, network, stop_process)
+                prove = None if signer is None else _prover(signer, constants.chain_id)
+                admin = NodeAdmin(home, backend, network, stop_process, prove)
                 settings = rpc_config(config, home)
                 port = await nursery.start(
                     partial(serve_rpc, settings, backend, backend, backend, admin=admin, events=pool.events)
@@ -211,6 +214,10 @@ def load_signer(home: NodeHome, chain_id: int) -> FileSigner | None:
     if not home.validator_key.exists():
         return None
     return FileSigner.load(home.validator_key, chain_id)
+
+
+def _prover(signer: FileSigner, chain_id: int) -> Callable[[Address], KeyProof]:
+    return lambda operator: signer.state(lambda key: make_proof(key, chain_id, operator))
 
 
 def _tell_stranger(application: ChainApplication, own_address: Address | None) -> None:

@@ -38,6 +38,10 @@ class AdminBackend(Protocol):
         """The absolute path of the node's folder."""
         ...
 
+    def prove_consensus_key(self, operator: str) -> Mapping[str, Json]:
+        """What the node's consensus key signs so that this account may become the operator of a validator with it."""
+        ...
+
     def set_log_level(self, level: str) -> bool:
         """Log what is at least as important, until the node stops."""
         ...

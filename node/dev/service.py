@@ -29,6 +29,7 @@ from node.dev.pool import DevPool
 from node.engines import EngineChoice
 from node.errors import HomeError
 from node.home import NodeHome
+from node.key_proof import make_proof
 from node.rpc_backend import CLIENT_VERSION, NodeRpcBackend
 from rpc.backend import Json
 from rpc.config import RpcConfig
@@ -140,7 +141,13 @@ async def serve_dev_node(
                         backend,
                         backend,
                         dev=node,
-                        admin=NodeAdmin(home, backend, None, stop_process),
+                        admin=NodeAdmin(
+                            home,
+                            backend,
+                            None,
+                            stop_process,
+                            partial(make_proof, key_file.key, constants.chain_id),
+                        ),
                         events=pool.events,
                     )
                 )

@@ -33,6 +33,7 @@ def methods(services: Services) -> tuple[Method, ...]:
         Method("admin_addPeer", admin.add_peer, (TEXT,)),
         Method("admin_removePeer", admin.remove_peer, (TEXT,)),
         Method("admin_datadir", admin.data_directory),
+        Method("admin_proveConsensusKey", admin.prove_consensus_key, (TEXT,)),
         Method("admin_setLogLevel", admin.set_log_level, (TEXT,)),
         Method("admin_stop", admin.stop),
     )

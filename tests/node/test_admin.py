@@ -6,23 +6,26 @@ import io
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 import structlog
 
 from chain.errors import CallerError
+from chain.types import Address, checksum_address
 from node.admin import NodeAdmin
 from node.config import LogSettings, MempoolSettings
 from node.home import NodeHome
+from node.key_proof import KeyProof, make_proof
 from node.logging import configure_logging, log_level, set_log_level
 from node.rpc_backend import CLIENT_VERSION, NodeRpcBackend
 from p2p.memory_network import open_memory_hub
 from p2p.multiaddress import peer_id_text
 from p2p.network import Network
-from tests.node.chain_fixture import HandDrivenChain
+from tests.node.chain_fixture import OPERATOR, VALIDATOR, HandDrivenChain
 
 ME, OTHER = (bytes.fromhex("00240801122000") + bytes([number]) * 31 for number in (1, 2))
 ADDRESS = f"/ip4/127.0.0.1/tcp/26656/p2p/{peer_id_text(OTHER)}"
@@ -43,7 +46,12 @@ def restored_log() -> Iterator[None]:
     set_log_level(level)
 
 
-def admin_of(chain: HandDrivenChain, network: Network | None, stopped: list[bool] | None = None) -> NodeAdmin:
+def admin_of(
+    chain: HandDrivenChain,
+    network: Network | None,
+    stopped: list[bool] | None = None,
+    prove_key: Callable[[Address], KeyProof] | None = None,
+) -> NodeAdmin:
     backend = NodeRpcBackend(
         chain.store,
         chain.application,
@@ -54,7 +62,7 @@ def admin_of(chain: HandDrivenChain, network: Network | None, stopped: list[bool
         chain.clock,
     )
     stops = stopped if stopped is not None else []
-    return NodeAdmin(NodeHome(Path("/x/../y")), backend, network, lambda: stops.append(True))
+    return NodeAdmin(NodeHome(Path("/x/../y")), backend, network, lambda: stops.append(True), prove_key)
 
 
 @asynccontextmanager
@@ -141,3 +149,14 @@ async def test_the_log_level_changes_also_for_loggers_in_use(
     for unknown in ("verbose", "", "INFO", "x" * 1_000):
         with pytest.raises(CallerError, match="is none of debug, info, warning, error"):
             admin.set_log_level(unknown)
+
+
+def test_the_consensus_key_is_proved_for_the_account_that_is_named(chain: HandDrivenChain) -> None:
+    admin = admin_of(chain, None, prove_key=partial(make_proof, VALIDATOR, 1337))
+    told = admin.prove_consensus_key("0x" + OPERATOR.hex())
+    assert KeyProof.from_json(told) == make_proof(VALIDATOR, 1337, OPERATOR)
+    assert told["operator"] == checksum_address(OPERATOR)
+    with pytest.raises(CallerError, match="address"):
+        admin.prove_consensus_key("0x12")
+    with pytest.raises(CallerError, match="has no consensus key"):
+        admin_of(chain, None).prove_consensus_key("0x" + OPERATOR.hex())

@@ -45,6 +45,9 @@ class Admin:
     def data_directory(self) -> str:
         return "/data"
 
+    def prove_consensus_key(self, operator: str) -> dict[str, Any]:
+        return {"operator": operator}
+
     def set_log_level(self, level: str) -> bool:
         self.told.append(("level", level))
         return True
@@ -296,6 +299,7 @@ async def test_everything_is_answered_and_admin_besides(served: Served) -> None:
     assert await client.result("admin_datadir") == "/data"
     assert await client.result("admin_addPeer", "/ip4/1.2.3.4/tcp/5") is True
     assert await client.result("admin_removePeer", "x") is False
+    assert await client.result("admin_proveConsensusKey", "0x12") == {"operator": "0x12"}
     assert await client.result("admin_setLogLevel", "debug") is True
     assert await client.result("admin_stop") is True
     assert served.admin.told == [
