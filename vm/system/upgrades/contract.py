@@ -301,7 +301,7 @@ class Upgrades(Contract, class_id=0x0018, version=1):
         entry = self.upgrades[upgrade_id]
         version = entry.version
         failures = 0
-        for target in list(entry.targets.values()):
+        for target in list(entry.targets.values()):  # bounded: MAX_WAITING_TARGETS
             succeeded, output = self.call(self.address, Upgrades.applyTo.encode(target, version), gas=share)
             if succeeded:
                 self.emit(self.UpgradeApplied(upgrade_id, target, version))
@@ -314,7 +314,7 @@ class Upgrades(Contract, class_id=0x0018, version=1):
         return list(self.waiting.values())
 
     def _keep_waiting(self, ids: list[int]) -> None:
-        while len(self.waiting) > len(ids):
+        while len(self.waiting) > len(ids):  # bounded: MAX_WAITING_TARGETS, each has a target at least
             self.waiting.pop()
         heights = [self.upgrades[waiting].height for waiting in ids]
         for place, waiting in enumerate(ids):
