@@ -47,7 +47,7 @@ from node.payload import ConsensusRecord, encode_payload_parts
 from node.pool import TransactionPool
 from node.production import Chosen, ExecutedBlock, most_transactions
 from state.chain_store import ChainStore
-from vm.environment import BlockEnvironment
+from vm.environment import BlockEnvironment, CommitVote
 
 # Proposals of several rounds of one height may be executed before one is decided; each outcome holds the
 # changed part of the state, so only the latest few are kept. A forgotten one is executed again.
@@ -243,6 +243,14 @@ class ChainApplication:
             return None
         record = stored_record(self._store, number, self._genesis_record)
         return consensus_data(self.constants, validators, following, record)
+
+    def votes_on(self, number: int) -> tuple[CommitVote, ...]:
+        """Who signed the commit that decided block `number`, for the hooks of one that follows it (any thread)."""
+        certificate = self._store.certificate(number)
+        if not certificate:
+            return ()
+        record = ConsensusRecord(0, decode_commit(certificate))
+        return consensus_report(record, self.validators_of(number), self.validators_of).votes
 
     def environment_of(self, number: int) -> BlockEnvironment | None:
         """The environment that block `number` ran in; None above the head (any thread)."""

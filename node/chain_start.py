@@ -6,12 +6,10 @@ Owns the step from files to the objects that the node runs on. Never starts a ta
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from chain.transaction import MAX_TRANSACTION_BYTES
-from chain.types import Address
 from consensus.errors import InvalidConsensusParams, InvalidValidatorSet
 from consensus.params import ConsensusParams
 from consensus.validator_set import new_validator_set, validator_of
@@ -29,9 +27,10 @@ from node.chain_record import GenesisRecord, genesis_chain_record
 from node.chain_rules import ChainConstants, genesis_consensus_root
 from node.errors import ConfigError, HomeError
 from node.payload import MAX_EVIDENCE_BYTES, MAX_EVIDENCE_PER_BLOCK, ConsensusRecord, encode_record
-from node.validator_registry import ValidatorRegistry
+from node.validator_registry import STAKING_REGISTRY
 from state.chain_store import ChainStore
 from state.dev_store import DEV_MARK, DevChainStore
+from vm.system.addresses import DISTRIBUTION
 
 # Consensus record with a commit, its slots aside, all the evidence, and the framing of one transaction.
 RECORD_BYTES = 256 + MAX_EVIDENCE_PER_BLOCK * MAX_EVIDENCE_BYTES
@@ -62,27 +61,16 @@ def read_chain(path: Path) -> ChainFile:
             f"{path}: $.parameters.max_block_bytes: with {len(members)} validators a block with one transaction of the "
             f"largest size takes {least} bytes, {params.max_block_bytes} are allowed"
         )
-    operators = {
-        member.address: validator.operator
-        for member, validator in zip(members, genesis.validators, strict=True)
-    }
     constants = ChainConstants(
         chain_id=genesis.chain_id,
         gas_limit=genesis.gas_limit,
         forks=genesis.forks,
         params=params,
-        registry=_genesis_registry(operators),
+        registry=STAKING_REGISTRY,
+        fee_recipient=DISTRIBUTION,
     )
     record = encode_record(ConsensusRecord(genesis.timestamp * 1000, None))
     return ChainFile(genesis, constants, genesis_chain_record(validators, record))
-
-
-def _genesis_registry(operators: Mapping[Address, Address]) -> ValidatorRegistry:
-    return ValidatorRegistry(
-        operator_of=lambda _, validator: operators.get(validator),
-        is_tombstoned=lambda _, __: False,
-        evidence_max_age_blocks=lambda _: 100_000,
-    )
 
 
 def least_block_bytes(validators: int) -> int:

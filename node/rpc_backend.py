@@ -151,6 +151,8 @@ class NodeRpcBackend:
             self._store.canonical_hash,
             RootsAhead(state, checkpoint).advance,
             self._application.engines.evm,
+            self._application.votes_on(number),
+            self._application.constants.fee_recipient,
         )
 
     def next_base_fee(self) -> int:

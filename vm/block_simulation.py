@@ -15,20 +15,21 @@ from typing import TypeVar
 from chain.block import Block
 from chain.fees import ELASTICITY_MULTIPLIER, MIN_BASE_FEE, next_base_fee
 from chain.header import NONCE_BYTES, Header
-from chain.keccak import EMPTY_OMMERS_HASH, EMPTY_REQUESTS_HASH, EMPTY_TRIE_ROOT
+from chain.keccak import EMPTY_OMMERS_HASH, EMPTY_TRIE_ROOT
 from chain.ordered_trie import ordered_root
 from chain.receipt import Receipt, logs_bloom, merge_blooms
 from chain.rlp import EMPTY_LIST, encode_list_payload
 from chain.transaction import RecoveredTransaction
-from chain.types import ZERO_HASH, Hash32
+from chain.types import ZERO_HASH, Address, Hash32
 from state.changed_reader import ChangedReader
 from state.changes import StateChanges
 from state.reader import StateReader
 from vm.block import begin_block
 from vm.engines import Engine
-from vm.environment import BlockEnvironment
+from vm.environment import BlockEnvironment, CommitVote
 from vm.forks import Fork
 from vm.overrides import apply_overrides, check_overrides, moved_precompiles
+from vm.requests import requests_hash
 from vm.rules import rules_of
 from vm.simulated_call import CallOutcome, CallRules, PerformedCall, perform_call
 from vm.simulated_chain import (
@@ -39,6 +40,7 @@ from vm.simulated_chain import (
     plan_chain,
 )
 from vm.simulated_world import SimulatedWorld
+from vm.system.runtime.hooks import run_end_block
 
 __all__ = [
     "BlockOverrides",
@@ -62,7 +64,7 @@ class SimulationBase:
 
     state: behind that block. fork_at: the rule set of a block by number and timestamp. block_hash: of that block and
     those before it. root_after: the state root after the changes of one more block, counted from `state`.
-    evm: see BlockEnvironment.
+    votes: on that block, for the hooks of the first simulated one. evm, fee_recipient: see BlockEnvironment.
     """
 
     chain_id: int
@@ -72,6 +74,8 @@ class SimulationBase:
     block_hash: Callable[[int], Hash32 | None]
     root_after: Callable[[StateChanges], Hash32]
     evm: Engine | None = None
+    votes: tuple[CommitVote, ...] = ()
+    fee_recipient: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +135,15 @@ class _Simulation:
         check_overrides(request.accounts)
         world = SimulatedWorld(self._state, shows_transfers=self._rules.shows_transfers)
         apply_overrides(world, request.accounts)
-        begin_block(world, env, self._rules.checkpoint)
+        begun = begin_block(world, env, self._rules.checkpoint)
         performed, receipts = self._perform(world, env, request)
+        ended = run_end_block(world, env)
         _withdraw(world, request.overrides.withdrawals)
         changes = world.changes()
         state_root = self._base.root_after(changes)
         self._state.absorb(changes)
-        header = _header(env, state_root, performed, receipts, request.overrides.withdrawals)
+        requests = requests_hash(begun.validator_updates + ended.validator_updates, begun.logs + ended.logs)
+        header = _header(env, state_root, performed, receipts, request.overrides.withdrawals, requests)
         self._hashes[header.number] = header.hash
         self._parent = header
         return SimulatedBlock(
@@ -196,6 +202,8 @@ class _Simulation:
             evm=base.evm,
             precompiles=moved_precompiles(rules_of(fork).precompiles, accounts) if accounts else None,
             blob_base_fee=overrides.blob_base_fee,
+            votes=base.votes if planned.number == base.header.number + 1 else (),
+            fee_recipient=base.fee_recipient,
         )
 
     def _base_fee(self, overrides: BlockOverrides) -> int:
@@ -237,6 +245,7 @@ def _header(
     performed: Sequence[PerformedCall],
     receipts: Sequence[Receipt],
     withdrawals: tuple[Withdrawal, ...],
+    requests: Hash32,
 ) -> Header:
     return Header(
         parent_hash=env.parent_hash,
@@ -261,5 +270,5 @@ def _header(
         blob_gas_used=0,
         excess_blob_gas=env.excess_blob_gas,
         parent_beacon_block_root=env.parent_beacon_block_root,
-        requests_hash=EMPTY_REQUESTS_HASH if env.fork >= Fork.PRAGUE else None,
+        requests_hash=requests if env.fork >= Fork.PRAGUE else None,
     )

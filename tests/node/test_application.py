@@ -22,7 +22,9 @@ from node.application import MAX_OFFERS
 from node.chain_rules import earliest_time_ms
 from node.payload import BlockPayload, ConsensusRecord, decode_payload, encode_payload
 from state.kv import DatabaseDamaged
-from tests.node.chain_fixture import ACCOUNTS, OPERATOR, RECEIVER, HandDrivenChain, commit_of, transfer
+from tests.node.chain_fixture import ACCOUNTS, RECEIVER, HandDrivenChain, commit_of, transfer
+from vm.system.addresses import DISTRIBUTION
+from vm.system.staking.parameters import StakingParameters
 from vm.transaction import apply_transaction
 
 
@@ -70,14 +72,15 @@ async def test_a_transfer_is_included_paid_for_and_leaves_the_pool(chain: HandDr
     assert [item.hash for item in block.transactions] == [transaction.hash]
     assert receipts[0].succeeded
     state = chain.store.latest_state()
-    receiver, sender, operator = map(state.account, (RECEIVER, ACCOUNTS[0].address, OPERATOR))
+    receiver, sender, fees = map(state.account, (RECEIVER, ACCOUNTS[0].address, DISTRIBUTION))
     assert receiver is not None
     assert sender is not None
-    assert operator is not None
+    assert fees is not None
     assert receiver.balance == 5 * AUR
-    assert operator.balance == 21_000 * 10**9
+    tip = 21_000 * 10**9
+    assert fees.balance == tip + StakingParameters().block_reward_wei
     burnt = 21_000 * block.header.base_fee_per_gas
-    assert sender.balance == 10_000 * AUR - 5 * AUR - burnt - operator.balance
+    assert sender.balance == 10_000 * AUR - 5 * AUR - burnt - tip
     assert chain.pool.counts() == (0, 0, 0)
     assert chain.pool.pending_nonce(ACCOUNTS[0].address) == 1
 

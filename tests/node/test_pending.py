@@ -20,6 +20,7 @@ from tests.node.chain_fixture import ACCOUNTS, RECEIVER, HandDrivenChain, transf
 from vm.block import BlockBuilder
 from vm.creation_address import create_address
 from vm.environment import BlockEnvironment
+from vm.system.addresses import DISTRIBUTION
 
 LOOP_FOREVER = bytes.fromhex("5b600056")
 INIT_OF_LOOP = bytes.fromhex("635b600056600052600460 1cf3".replace(" ", ""))
@@ -81,7 +82,7 @@ async def test_the_pending_block_is_the_one_that_is_decided_next(chain: HandDriv
     assert replace(pending.block.header, extra_data=b"") == replace(decided.header, extra_data=b"")
     assert pending.receipts == chain.store.receipts(2)
     assert pending.senders == (ACCOUNTS[1].address, ACCOUNTS[0].address, ACCOUNTS[0].address)
-    for address in (ACCOUNTS[0].address, ACCOUNTS[1].address, RECEIVER, decided.header.beneficiary):
+    for address in (ACCOUNTS[0].address, ACCOUNTS[1].address, RECEIVER, DISTRIBUTION):
         shown, real = pending.state.account(address), chain.store.latest_state().account(address)
         assert shown is not None
         assert real is not None
