@@ -1,5 +1,7 @@
 """1024 nested calls on the default stack of a worker thread."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 import threading
@@ -19,8 +21,15 @@ from tests.vm.worlds import (
     assemble,
     transaction,
 )
+from vm.call import new_context
 from vm.call_stack import FRAMES_PER_CALL, RECURSION_LIMIT, ensure_call_stack
 from vm.engines import COMPILED, INTERPRETER, PY_EVM, Engine
+from vm.environment import TransactionContext
+from vm.message import CallKind, Message, Status
+from vm.system.framework import Contract, Slot, external, u256
+from vm.system.registry import Registry
+from vm.tracing.call_list import CallList
+from vm.tracing.interface import Budget
 from vm.transaction import apply_transaction
 
 LOOP = address(0x100B)
@@ -82,6 +91,33 @@ def test_the_depth_needs_no_large_thread_stack(engine: str) -> None:
         threading.stack_size(0)
 
 
+class Nest(Contract, class_id=0xC0_00EE, version=1):
+    """Counts, then calls itself from a helper of a helper."""
+
+    count: Slot[u256]
+
+    @external(lock=False)
+    def nest(self) -> None:
+        self.count += 1
+        self._help()
+
+    def _help(self) -> None:
+        self._help_more()
+
+    def _help_more(self) -> None:
+        self.call(self.address, Nest.nest.encode())
+
+
+@pytest.mark.parametrize("tracer", [None, CallList(Budget())], ids=["plain", "traced"])
+async def test_a_system_contract_nests_1024_calls_in_a_worker_thread(tracer: CallList | None) -> None:
+    world = Accounts().add(LOOP, nonce=1, code=Nest.code).world
+    environment = replace(FREE, system_contracts=Registry((Nest,), ()))
+    context = new_context(world, environment, TransactionContext(ALICE.address, 0), tracer=tracer)
+    message = Message(CallKind.CALL, ALICE.address, LOOP, LOOP, 0, Nest.nest.encode(), PLENTY_OF_GAS)
+    outcome = await trio.to_thread.run_sync(context.execute_message, context, message)
+    assert (outcome.status, world.get_storage(LOOP, SLOT)) == (Status.SUCCESS, 1_025)
+
+
 def test_frames_per_call_is_enough() -> None:
     """The limit holds 1025 frames with room to spare even when the stack below is deep."""
     depths: list[int] = []
@@ -101,6 +137,7 @@ NESTED_JSON = """
 import json, sys, threading
 import msgspec
 import vm.block
+from vm.call import new_context
 from vm.call_stack import RECURSION_LIMIT
 
 assert sys.getrecursionlimit() == RECURSION_LIMIT, sys.getrecursionlimit()
