@@ -1,6 +1,6 @@
 """What system contracts pay for, besides the instructions' prices that they share with the EVM.
 
-Owns: the prices of call data, Python work and locks. They are measured: `python -m benchmarks system --prices` shows
+Owns: the prices of call data, Python work and locks. They are measured: `python -m benchmarks system` shows
 the microseconds behind each at the rate of GAS_PER_MICROSECOND.
 Never does: price storage, logs, calls or keccak: those cost what the EVM's instructions cost (vm/gas.py).
 Specification: docs/system-contracts.md, "Gas".
