@@ -20,12 +20,13 @@ from genesis import (
     GenesisValidator,
     dump_genesis,
     genesis_id,
+    genesis_state,
     load_genesis,
     parse_genesis,
 )
 from tests.genesis.conftest import FIRST_CONTRACTS
 from vm.forks import Fork, ForkSchedule
-from vm.system.staking.parameters import StakingParameters
+from vm.system.staking.parameters import PARAMETER_BOUNDS, StakingParameters
 
 MakeGenesis = Callable[..., Genesis]
 
@@ -71,7 +72,10 @@ def genesis_values(draw: st.DrawFn) -> Genesis:
         predeploys=draw(st.sampled_from([(), ("multicall3",), ("beacon_roots", "history_storage")])),
         extra_data=draw(st.binary(max_size=32)),
         staking=StakingParameters(
-            block_reward_wei=draw(st.integers(0, 10**24)), max_validators=draw(st.integers(3, 200))
+            **{
+                name: draw(st.integers(3 if name == "max_validators" else least, most))
+                for name, least, most in PARAMETER_BOUNDS
+            }
         ),
         upgrade_authority=Address(draw(st.binary(min_size=20, max_size=20))),
         upgrade_notice_blocks=draw(st.integers(1, 10**6)),
@@ -84,6 +88,16 @@ def test_every_genesis_round_trips_through_its_canonical_file(genesis: Genesis) 
     parsed = parse_genesis(raw)
     assert parsed == genesis
     assert dump_genesis(parsed) == raw
+
+
+@given(genesis_values())
+def test_every_genesis_makes_a_state_in_which_nothing_is_lost(genesis: Genesis) -> None:
+    changes = genesis_state(genesis)
+    balances = [account.balance for account in changes.accounts.values() if account is not None]
+    allocated = sum([allocation.balance for allocation in genesis.allocations.values()])
+    staked = sum([validator.power for validator in genesis.validators]) * 10**18
+    assert sum(balances) == allocated + staked
+    assert genesis_state(parse_genesis(dump_genesis(genesis))) == changes
 
 
 def test_the_order_and_format_of_the_file_do_not_change_the_identity(make_genesis: MakeGenesis) -> None:
