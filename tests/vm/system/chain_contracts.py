@@ -8,6 +8,7 @@ from typing import Any, Final
 from chain.keccak import keccak256
 from chain.types import Address, checksum_address
 from vm.environment import CommitVote
+from vm.system.addresses import SLASHING
 from vm.system.contract import Contract
 from vm.system.staking.consensus_key import key_to_text, prove_possession
 from vm.system.staking.parameters import GenesisStaker, StakingGenesis, StakingParameters
@@ -43,6 +44,11 @@ GENESES: Final[Mapping[str, object]] = {
 VOTES: Final = [
     CommitVote(key_of(f"{name}'s consensus").address, 10, signed=True) for name in ("owner", "friend")
 ]
+
+UNDELEGATED_AT: Final = 9
+"""The height at which something began to wait that can still be taken back."""
+
+FRIEND_CONSENSUS = key_of("friend's consensus").address
 
 _DESCRIPTION = Description("moniker", "", "", "", "")
 
@@ -81,17 +87,25 @@ USES: Final[Mapping[str, tuple[tuple[Any, ...], Address, int]]] = {
         OWNER,
         0,
     ),
+    "Staking.cancelUnbondingDelegation(address,string,uint256,uint256)": (
+        (STRANGER, OWNER_TEXT, 5, UNDELEGATED_AT),
+        STRANGER,
+        0,
+    ),
+    "Staking.slashForDoubleSign(address,uint64,uint16)": ((FRIEND_CONSENSUS, 8, 500), SLASHING, 0),
+    "Staking.slashForDowntime(address,uint16)": ((FRIEND_CONSENSUS, 1), SLASHING, 0),
+    "Upgrades.acceptAuthority()": ((), FRIEND, 0),
     "Distribution.withdrawDelegatorRewards(address,string)": ((STRANGER, OWNER_TEXT), STRANGER, 0),
     "Distribution.claimRewards(address,uint32)": ((STRANGER, 5), STRANGER, 0),
     "Distribution.withdrawValidatorCommission(string)": ((OWNER_TEXT,), OWNER, 0),
     "Distribution.setWithdrawAddress(address,string)": ((STRANGER, FRIEND_TEXT), STRANGER, 0),
     "Distribution.fundCommunityPool(address,(string,uint256)[])": (
-        (STRANGER, [Coin("aaur", 5)]),
+        (STRANGER, [Coin("wei", 5)]),
         STRANGER,
         5,
     ),
     "Distribution.depositValidatorRewardsPool(address,string,(string,uint256)[])": (
-        (STRANGER, OWNER_TEXT, [Coin("aaur", 5)]),
+        (STRANGER, OWNER_TEXT, [Coin("wei", 5)]),
         STRANGER,
         5,
     ),
@@ -114,9 +128,13 @@ def prepare_chain_contracts(chain: TestChain, handles: Mapping[type[Contract], C
     by_name = {contract.__name__: handle for contract, handle in handles.items()}
     for who in (OWNER, STRANGER, FRIEND):
         by_name["WrappedCoin"].deposit(value=COIN, sender=who)
+    by_name["Upgrades"].setAuthority(FRIEND, sender=OWNER)
     chain.fund(NEWCOMER, 100 * COIN)
     staking = by_name["Staking"]
     staking.delegate(STRANGER, OWNER_TEXT, 9 * COIN, sender=STRANGER, value=9 * COIN)
     proof = prove_possession(NEWCOMER, CHAIN_ID, NEWCOMER.address)
     staking.registerConsensusKey(NEWCOMER.public_key, proof, sender=NEWCOMER)
     chain.mine(5, seconds=30, votes=VOTES)
+    staking.undelegate(STRANGER, OWNER_TEXT, COIN, sender=STRANGER)
+    assert chain.block.number == UNDELEGATED_AT
+    chain.mine(2, seconds=10, votes=VOTES)

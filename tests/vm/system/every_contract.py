@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from random import Random
 from typing import Any, Final, assert_never
 
-from chain.types import Address, checksum_address
+from chain.types import Address, checksum_address, parse_address
 from tests.vm.system.chain_contracts import (
     FRIEND,
     GENESES,
@@ -138,10 +139,9 @@ def world() -> tuple[TestChain, Mapping[type[Contract], ContractHandle]]:
 
 
 def sender_of(case: Case) -> Account:
-    """Whom the guard of a function, if it has one, lets through in most contracts."""
-    if case.only is not None and case.only.description.startswith("this contract"):
-        return world()[1][case.contract]
-    return OWNER
+    """Whom the guard of a function lets through: the address that it names, else the owner of everything here."""
+    named = re.search(r"0x[0-9a-fA-F]{40}", case.only.description) if case.only is not None else None
+    return OWNER if named is None else parse_address(named[0])
 
 
 # --- good arguments -------------------------------------------------------------------------------------------------
