@@ -14,7 +14,7 @@ from chain.types import Address, Hash32
 from chain.validator_update import ValidatorUpdate
 from consensus.sign_bytes import sign_digest
 from consensus.types import BlockIdFlag, Commit, CommitSignature, Vote, VoteKind
-from genesis import ConsensusParameters, GenesisValidator, dev_accounts, dev_genesis, dump_genesis
+from genesis import ConsensusParameters, Genesis, GenesisValidator, dev_accounts, dev_genesis, dump_genesis
 from node.application import ChainApplication
 from node.chain_start import open_store, read_chain
 from node.config import MempoolSettings, ProductionSettings
@@ -56,13 +56,17 @@ class HandDrivenChain:
     engines: EngineChoice = NATIVE_ONLY
     forks: str = "prague"
     registry: ValidatorRegistry | None = None
+    genesis: Genesis | None = None
+    own_address: Address | None = VALIDATOR.address
 
     def __post_init__(self) -> None:
         self._hooks: dict[int, HookResult] = {}
         self._patches = pytest.MonkeyPatch()
         path = self.folder / "genesis.json"
-        validator = GenesisValidator("one", VALIDATOR.public_key, 1, OPERATOR)
-        genesis = dev_genesis([validator], timestamp=GENESIS_TIME, parameters=self.parameters)
+        genesis = self.genesis
+        if genesis is None:
+            validator = GenesisValidator("one", VALIDATOR.public_key, 1, OPERATOR)
+            genesis = dev_genesis([validator], timestamp=GENESIS_TIME, parameters=self.parameters)
         path.write_bytes(dump_genesis(replace(genesis, forks=parse_forks(self.forks))))
         chain = read_chain(path)
         self.constants = chain.constants
@@ -78,7 +82,7 @@ class HandDrivenChain:
             self.pool,
             ProductionSettings(),
             self.clock,
-            VALIDATOR.address,
+            self.own_address,
             self.engines,
         )
 
