@@ -14,8 +14,9 @@ import trio
 from chain.block import Block
 from chain.secp256k1 import PrivateKey
 from chain.types import Address, Hash32
+from consensus.certificates import commit_of_precommits
 from consensus.sign_bytes import sign_digest
-from consensus.types import BlockIdFlag, Commit, CommitSignature, Vote, VoteKind
+from consensus.types import Commit, Vote, VoteKind
 from node.application import ChainApplication
 from node.chain_record import GenesisRecord, HeadRecord, load_head_record
 from node.chain_rules import ChainConstants, earliest_time_ms
@@ -131,8 +132,10 @@ class DevApplication(ChainApplication):
             super()._log_committed(block, commit)
 
     def _commit_of(self, height: int, block_id: Hash32) -> Commit:
-        """The decision of the one validator, signed as consensus signs it."""
+        """The decision of the one key that there is, signed as consensus signs it; others that a test has made
+        validators are absent, and count as down."""
         key = self._key
         vote = Vote(VoteKind.PRECOMMIT, height, 0, block_id, key.address)
-        signature = key.sign_compact(sign_digest(self.constants.chain_id, vote))
-        return Commit(height, 0, block_id, (CommitSignature(key.address, BlockIdFlag.COMMIT, signature),))
+        signed = vote.signed(key.sign_compact(sign_digest(self.constants.chain_id, vote)))
+        validators = self._head.parent.validators
+        return commit_of_precommits(validators, height, 0, block_id, {key.address: signed})

@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from chain.impersonation import impersonation_signature
+from chain.secp256k1 import PrivateKey
 from chain.transaction import (
     TransactionType,
     UnsignedTransaction,
@@ -17,6 +18,7 @@ from chain.transaction import (
 )
 from chain.types import parse_address
 from consensus.certificates import verify_commit
+from consensus.types import BlockIdFlag
 from genesis import GenesisValidator, dev_genesis, dump_genesis, testnet_genesis
 from node.chain_start import open_dev_store, open_store, read_chain
 from node.dev.clock import MAX_TIME_S
@@ -24,6 +26,10 @@ from node.errors import ConfigError, HomeError
 from state.dev_store import DEV_MARK
 from tests.node.chain_fixture import GENESIS_TIME, OPERATOR, VALIDATOR
 from tests.node.dev.dev_fixture import ACCOUNTS, AUR, FIRST, SECOND, STRANGER, WallClock, open_dev
+from vm.system.addresses import STAKING
+from vm.system.staking.consensus_key import key_to_text, prove_possession
+from vm.system.staking.staking import Staking
+from vm.system.staking.types import CommissionRates, Description
 
 ANSWER_10 = "0x600a60005260206000f3"
 
@@ -441,6 +447,51 @@ async def test_blocks_are_ordinary_ones_with_a_signed_commit(tmp_path: Path) -> 
     assert position.last_commit is not None
     assert position.last_validators is not None
     verify_commit(1337, position.last_validators, 2, position.block_id, position.last_commit)
+
+
+async def test_a_test_may_make_further_validators_and_blocks_go_on(tmp_path: Path) -> None:
+    """They have no machine: each commit shows them absent. A snapshot brings the set back too."""
+    key, operator = PrivateKey(b"\x61" * 32), ACCOUNTS[0].address
+    proof = prove_possession(key, 1337, operator)
+    rates = CommissionRates(10**17, 2 * 10**17, 10**16)
+    calls = (
+        (Staking.registerConsensusKey.encode(key.public_key, proof), 0),
+        (
+            Staking.createValidator.encode(
+                Description("second", "", "", "", ""),
+                rates,
+                1,
+                operator,
+                key_to_text(key.public_key),
+                50 * AUR,
+            ),
+            50 * AUR,
+        ),
+    )
+    async with open_dev(tmp_path) as dev:
+        before = dev.application.position().validators
+        snapshot = await dev.call("evm_snapshot")
+        for payload, value in calls:
+            sent = await dev.pay(
+                value, to="0x" + STAKING.hex(), data="0x" + payload.hex(), gas=hex(2_000_000)
+            )
+            assert (await dev.call("eth_getTransactionReceipt", sent))["status"] == "0x1"
+        (update,) = (await dev.call("node_blockEvents", "latest"))["validatorUpdates"]
+        assert (update["publicKey"], update["power"]) == ("0x" + key.public_key.hex(), 50)
+        for _ in range(4):
+            await dev.pay()
+        position = dev.application.position()
+        assert len(position.validators) == 2
+        assert position.last_commit is not None
+        assert [slot.block_id_flag for slot in position.last_commit.signatures] == [
+            BlockIdFlag.ABSENT,
+            BlockIdFlag.COMMIT,
+        ]
+        assert await dev.call("evm_revert", snapshot) is True
+        assert dev.application.position().validators.hash() == before.hash()
+        await dev.pay()
+        await dev.pay()
+        assert len(dev.application.position().validators) == 1
 
 
 async def test_bounds_are_told(tmp_path: Path) -> None:
