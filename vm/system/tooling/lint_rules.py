@@ -64,7 +64,8 @@ class _Place:
 
 
 ALLOWED_IMPORTS: Final = frozenset({
-    "__future__", "abc", "base64", "binascii", "chain", "collections.abc", "dataclasses", "enum", "state", "types", "typing", "vm",
+    "__future__", "abc", "base64", "binascii", "chain", "collections.abc", "dataclasses", "enum", "state", "types",
+    "typing", "vm",
 })  # fmt: skip
 """What a contract may import: modules without clock, chance, machine or memory. `math` has its own table."""
 

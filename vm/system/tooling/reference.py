@@ -13,6 +13,7 @@ from chain.types import checksum_address
 from vm.system.abi.signature import Parameter
 from vm.system.abi.types import AbiType, ArrayType, TupleType
 from vm.system.contract import Contract
+from vm.system.events import ContractError, Event
 from vm.system.functions import Function
 from vm.system.registry import Registry
 from vm.system.storage.bind import layout_of
@@ -93,26 +94,12 @@ def chapter(registry: Registry, contract: type[Contract]) -> str:
         *_section(
             "Events",
             ["event", "topic", "meaning"],
-            [
-                [
-                    f"`{event.signature.name}({_parameters(event.signature.inputs)})`",
-                    f"`0x{event.signature.topic.hex()}`",
-                    first_paragraph(own_documentation(event)),
-                ]
-                for event in events_of(contract)
-            ],
+            [_member_row(event, event.signature.topic) for event in events_of(contract)],
         ),
         *_section(
             "Errors",
             ["error", "selector", "meaning"],
-            [
-                [
-                    f"`{error.signature.name}({_parameters(error.signature.inputs)})`",
-                    f"`0x{error.signature.selector.hex()}`",
-                    first_paragraph(own_documentation(error)),
-                ]
-                for error in errors_of(contract)
-            ],
+            [_member_row(error, error.signature.selector) for error in errors_of(contract)],
         ),
         *_section(
             "Storage",
@@ -129,6 +116,15 @@ def chapter(registry: Registry, contract: type[Contract]) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def _member_row(member: type[Event] | type[ContractError], mark: bytes) -> list[str]:
+    signature = member.signature
+    return [
+        f"`{signature.name}({_parameters(signature.inputs)})`",
+        f"`0x{mark.hex()}`",
+        first_paragraph(own_documentation(member)),
+    ]
 
 
 def _function_row(function: Function[..., Any]) -> list[str]:
