@@ -27,7 +27,7 @@ export default function system() {
     factory,
     abi: (kind) => abis[kind],
     interfaceOf: (kind) => new Interface(abis[kind]),
-    suites: ['factory'],
+    suites: ['factory', 'solidity'],
     wrapped: { name: 'Wrapped AUR', symbol: 'WAUR' },
 
     /** The call of the factory that makes a token; null for the coin, which is there. Reverts are those of the token's constructor. */
