@@ -22,6 +22,8 @@ COMMANDS = {
     "tx": ("node.commands.tx", "Send transactions and look after them."),
     "query": ("node.commands.query", "Ask a node about blocks, transactions, balances, validators, peers."),
     "token": ("node.commands.token", "Make tokens from templates, and use tokens of any kind."),
+    "staking": ("node.commands.staking", "Validators, delegations and rewards."),
+    "contracts": ("node.commands.contracts", "The chain's own contracts: list, ABI, documentation, storage."),
     "evm": ("node.commands.evm", "Run, trace, list and compile bytecode, without a node."),
     "testnet": ("node.commands.testnet", "A local network of real validator processes."),
     "version": ("node.commands.lifecycle", "Versions of the program and its formats."),

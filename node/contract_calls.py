@@ -25,6 +25,7 @@ from vm.system.abi.types import (
     ArrayType,
     BytesType,
     FixedBytesType,
+    IntType,
     StringType,
     TupleType,
     UintType,
@@ -42,6 +43,9 @@ REVERT_CODE: Final = 3
 
 MAX_SHOWN_BYTES: Final = 64
 """Of revert data that nobody can read."""
+
+MAX_JSON_NUMBER_BITS: Final = 53
+"""JavaScript reads wider ones wrongly."""
 
 _ERROR_STRING: Final = ErrorSignature("Error", (Parameter("", StringType()),))
 _PANIC: Final = ErrorSignature("Panic", (Parameter("", UintType(256)),))
@@ -172,7 +176,7 @@ def _of_topic(kind: AbiType, topic: bytes | None) -> Any:
 
 
 def readable(kind: AbiType, value: Any) -> Any:
-    """A value as JSON has it: addresses with checksums, bytes in hex, structs as objects."""
+    """A value as JSON has it: addresses with checksums, bytes in hex, structs as objects, wide numbers as strings."""
     match kind:
         case AddressType():
             return checksum_address(value)
@@ -187,6 +191,8 @@ def readable(kind: AbiType, value: Any) -> Any:
             return {
                 each.name: readable(each.type, field) for each, field in zip(components, fields, strict=True)
             }
+        case UintType(bits) | IntType(bits) if bits > MAX_JSON_NUMBER_BITS:
+            return str(value)
         case _:
             return value
 

@@ -206,12 +206,17 @@ def send(options: SendOptions, to: Address | None, value: int, payload: bytes) -
 
 
 def submit(
-    options: SendOptions, sender: Sender, to: Address | None, value: int, payload: bytes
+    options: SendOptions,
+    sender: Sender,
+    to: Address | None,
+    value: int,
+    payload: bytes,
+    headroom_percent: int = 100,
 ) -> dict[str, Any] | None:
     """Completes, signs and sends a transaction, and waits for its receipt; None after --dry-run and --async, which
     show what there is."""
     rpc = options.rpc
-    signed = sender.sign(complete(options, sender.address, to, value, payload))
+    signed = sender.sign(complete(options, sender.address, to, value, payload, headroom_percent))
     if options.dry_run:
         show({"hash": "0x" + signed.hash.hex(), "raw": "0x" + signed.raw.hex()}, options.as_json)
         return None
@@ -234,9 +239,14 @@ def submit(
 
 
 def complete(
-    options: SendOptions, sender: Address, to: Address | None, value: int, payload: bytes
+    options: SendOptions,
+    sender: Address,
+    to: Address | None,
+    value: int,
+    payload: bytes,
+    headroom_percent: int = 100,
 ) -> UnsignedTransaction:
-    """Asks the node for what the user left open: chain id, nonce, fees, gas."""
+    """Asks the node for what the user left open: chain id, nonce, fees, gas. headroom_percent: of the estimate."""
     rpc = options.rpc
     account = checksum_address(sender)
     chain_id = rpc.quantity("eth_chainId")
@@ -255,7 +265,7 @@ def complete(
     request = {"from": account, "value": hex(value), "input": "0x" + payload.hex()}
     if to is not None:
         request["to"] = checksum_address(to)
-    gas = options.gas if options.gas is not None else _estimate(rpc, request)
+    gas = options.gas if options.gas is not None else _estimate(rpc, request) * headroom_percent // 100
     return UnsignedTransaction(
         type=TransactionType.DYNAMIC_FEE,
         chain_id=chain_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,12 @@ import trio
 
 import cli
 from chain.types import checksum_address
+from genesis import DEV_OPERATOR, GenesisValidator, dev_genesis, dump_genesis
 from node.keystore import LIGHT_SCRYPT_ROUNDS, Keystore
 from node.rpc_client import RpcCallFailed, RpcClient
+from tests.node.chain_fixture import GENESIS_TIME, VALIDATOR
 from tests.node.dev.dev_fixture import ACCOUNTS, RunningDev, WallClock, open_dev
+from vm.system.staking.parameters import StakingParameters
 
 NAMES = [checksum_address(key.address) for key in ACCOUNTS]
 
@@ -43,13 +46,13 @@ class CommandLine:
     async def fails(self, *words: str, code: int = 1) -> str:
         """The text on standard error of a command that ends with `code`."""
         ended, _, error = await self._run(*words)
-        assert ended == code, error
-        return error
+        assert ended == code, (words, error.splitlines()[-1:])
+        return error.splitlines()[-1]
 
     async def __call__(self, *words: str) -> str:
         """The output of a command that succeeds."""
         code, out, error = await self._run(*words)
-        assert code == 0, error
+        assert code == 0, (words, error.splitlines()[-1:])
         return out
 
     async def record(self, *words: str) -> Any:
@@ -74,9 +77,17 @@ class CommandLine:
 
 @asynccontextmanager
 async def command_line(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    staking: StakingParameters | None = None,
 ) -> AsyncIterator[CommandLine]:
     """A node, and a folder with keys."""
+    if staking is not None:
+        validator = GenesisValidator("dev", VALIDATOR.public_key, 1, DEV_OPERATOR)
+        genesis = dev_genesis([validator], timestamp=GENESIS_TIME)
+        dumped = dump_genesis(replace(genesis, predeploys=(), staking=staking))
+        (folder / "genesis.json").write_bytes(dumped)
     home = folder / "home"
     for key in ACCOUNTS[:3]:
         Keystore(home / "keystore").add(key, "pass", LIGHT_SCRYPT_ROUNDS)
