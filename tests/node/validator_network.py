@@ -18,7 +18,7 @@ from consensus.proposer import ProposerSchedule
 from consensus.sign_bytes import sign_digest
 from consensus.types import Vote, VoteKind
 from consensus.validator_set import ValidatorSet
-from genesis import AUR, GenesisValidator, dev_genesis
+from genesis import AUR, ConsensusParameters, Genesis, GenesisValidator, dev_genesis
 from tests.node.chain_fixture import ACCOUNTS, GENESIS_TIME, Clock, HandDrivenChain
 from vm.system.addresses import SLASHING, STAKING
 from vm.system.staking.consensus_key import key_to_text, prove_possession
@@ -45,15 +45,60 @@ def consensus_key(index: int) -> PrivateKey:
     return PrivateKey(bytes([0x60 + index]) * 32)
 
 
+def staking_calls(index: int, coins: int = POWER) -> tuple[tuple[bytes, int], ...]:
+    """Calls of STAKING by which operator `index` makes its node a validator, each with its wei."""
+    key, operator = consensus_key(index), ACCOUNTS[index].address
+    return (
+        (
+            Staking.registerConsensusKey.encode(key.public_key, prove_possession(key, CHAIN_ID, operator)),
+            0,
+        ),
+        (
+            Staking.createValidator.encode(
+                Description(f"v{index}", "", "", "", ""),
+                CommissionRates(TENTH, 2 * TENTH, TENTH // 10),
+                1,
+                operator,
+                key_to_text(key.public_key),
+                coins * AUR,
+            ),
+            coins * AUR,
+        ),
+    )
+
+
+def signed_call(index: int, nonce: int, to: Address, payload: bytes, value: int) -> Transaction:
+    """From development account `index`."""
+    return sign_transaction(
+        UnsignedTransaction(
+            type=TransactionType.DYNAMIC_FEE,
+            chain_id=CHAIN_ID,
+            nonce=nonce,
+            max_priority_fee_per_gas=10**9,
+            max_fee_per_gas=100 * 10**9,
+            gas_limit=GAS,
+            to=to,
+            value=value,
+            data=payload,
+        ),
+        ACCOUNTS[index],
+    )
+
+
+def network_genesis(count: int, parameters: ConsensusParameters | None = None) -> Genesis:
+    """The first `count` nodes are validators."""
+    validators = [
+        GenesisValidator(f"v{index}", consensus_key(index).public_key, POWER, ACCOUNTS[index].address)
+        for index in range(count)
+    ]
+    return dev_genesis(validators, timestamp=GENESIS_TIME, staking=PARAMETERS, parameters=parameters)
+
+
 class ValidatorNetwork:
     """`count` nodes, all with a key; the first `genesis` are validators of block 1."""
 
     def __init__(self, folder: Path, count: int = 5, genesis: int = 4) -> None:
-        validators = [
-            GenesisValidator(f"v{index}", consensus_key(index).public_key, POWER, ACCOUNTS[index].address)
-            for index in range(genesis)
-        ]
-        self._genesis = dev_genesis(validators, timestamp=GENESIS_TIME, staking=PARAMETERS)
+        self._genesis = network_genesis(genesis)
         self._folder = folder
         self.clock = Clock()
         self.nodes = [self.opened(index) for index in range(count)]
@@ -121,20 +166,7 @@ class ValidatorNetwork:
 
     async def send(self, index: int, to: Address, payload: bytes, value: int = 0) -> Transaction:
         """From development account `index`, to the pools of all nodes; the next block has it."""
-        transaction = sign_transaction(
-            UnsignedTransaction(
-                type=TransactionType.DYNAMIC_FEE,
-                chain_id=CHAIN_ID,
-                nonce=self._nonces[index],
-                max_priority_fee_per_gas=10**9,
-                max_fee_per_gas=100 * 10**9,
-                gas_limit=GAS,
-                to=to,
-                value=value,
-                data=payload,
-            ),
-            ACCOUNTS[index],
-        )
+        transaction = signed_call(index, self._nonces[index], to, payload, value)
         self._nonces[index] += 1
         for node in self.nodes:
             async with trio.open_nursery() as nursery:
@@ -145,22 +177,8 @@ class ValidatorNetwork:
 
     async def stake(self, index: int, coins: int = POWER) -> None:
         """Operator `index` makes its node a validator, in the next two blocks."""
-        key, operator = consensus_key(index), ACCOUNTS[index].address
-        proof = prove_possession(key, CHAIN_ID, operator)
-        await self.send(index, STAKING, Staking.registerConsensusKey.encode(key.public_key, proof))
-        await self.send(
-            index,
-            STAKING,
-            Staking.createValidator.encode(
-                Description(f"v{index}", "", "", "", ""),
-                CommissionRates(TENTH, 2 * TENTH, TENTH // 10),
-                1,
-                operator,
-                key_to_text(key.public_key),
-                coins * AUR,
-            ),
-            coins * AUR,
-        )
+        for payload, value in staking_calls(index, coins):
+            await self.send(index, STAKING, payload, value)
 
     async def leave(self, index: int, coins: int = POWER) -> None:
         """Operator `index` takes its stake back."""
