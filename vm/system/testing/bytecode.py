@@ -73,9 +73,7 @@ def through_proxy(target: Address, payload: bytes) -> bytes:
 
 def calling(target: Address, payload: bytes, kind: CallKind = CallKind.CALL, value: int = 0) -> bytes:
     """Whatever it is called with, makes one call of its own, and passes on what comes back."""
-    code = b"".join(
-        assemble(payload[at : at + 32].ljust(32, b"\0"), at, "MSTORE") for at in range(0, len(payload), 32)
-    )
+    code = _in_memory(payload)
     code += assemble(0, 0, len(payload), 0)
     if kind in (CallKind.CALL, CallKind.CALLCODE):
         code += assemble(value)
@@ -84,10 +82,7 @@ def calling(target: Address, payload: bytes, kind: CallKind = CallKind.CALL, val
 
 def answering(output: bytes) -> bytes:
     """Returns `output`, whatever it is called with."""
-    code = b"".join(
-        assemble(output[at : at + 32].ljust(32, b"\0"), at, "MSTORE") for at in range(0, len(output), 32)
-    )
-    return code + assemble(len(output), 0, "RETURN")
+    return _in_memory(output) + assemble(len(output), 0, "RETURN")
 
 
 def reverting(output: bytes = b"") -> bytes:
@@ -95,18 +90,32 @@ def reverting(output: bytes = b"") -> bytes:
     return answering(output)[:-1] + assemble("REVERT")
 
 
-def reentering(target: Address, payload: bytes, answer: bytes = b"") -> bytes:
-    """A callee that attacks: calls `target` with `payload`, reverts if that reverts, and returns `answer` otherwise."""
-    before = b"".join(
-        assemble(payload[at : at + 32].ljust(32, b"\0"), at, "MSTORE") for at in range(0, len(payload), 32)
-    )
+def echoing_selector() -> bytes:
+    """Returns the selector that it is called with, as receivers of ERC-721 and ERC-1155 tokens do."""
+    return assemble(0, "CALLDATALOAD", 224, "SHR", 224, "SHL", 0, "MSTORE", 32, 0, "RETURN")
+
+
+def reentering(target: Address, payload: bytes, answer: bytes | None = None) -> bytes:
+    """A callee that attacks: calls `target` with `payload`, and reverts if that reverts. Otherwise it returns `answer`,
+    or the selector that it was called with, if none is given."""
+    before = _in_memory(payload)
     before += assemble(0, 0, len(payload), 0, 0, bytes(target), "GAS", "CALL")
     revert = assemble("RETURNDATASIZE", 0, 0, "RETURNDATACOPY", "RETURNDATASIZE", 0, "REVERT")
-    target_of_jump = len(before) + 4 + len(revert)
-    return (
-        before
-        + assemble(target_of_jump.to_bytes(2), "JUMPI")
-        + revert
-        + assemble("JUMPDEST")
-        + answering(answer)
+    behind = echoing_selector() if answer is None else answering(answer)
+    after = len(before) + 4 + len(revert)
+    return before + assemble(after.to_bytes(2), "JUMPI") + revert + assemble("JUMPDEST") + behind
+
+
+def trying(target: Address, payload: bytes, slot: int = 0) -> bytes:
+    """A callee that attacks and hides it: calls `target` with `payload`, stores 1 in `slot` if that succeeds and 2 if
+    not, and returns the selector that it was called with."""
+    call = assemble(0, 0, len(payload), 0, 0, bytes(target), "GAS", "CALL")
+    mark = assemble("ISZERO", 1, "ADD", slot, "SSTORE")
+    return _in_memory(payload) + call + mark + echoing_selector()
+
+
+def _in_memory(raw: bytes) -> bytes:
+    """Writes `raw` to memory from 0 on."""
+    return b"".join(
+        assemble(raw[at : at + 32].ljust(32, b"\0"), at, "MSTORE") for at in range(0, len(raw), 32)
     )

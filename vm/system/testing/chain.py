@@ -164,10 +164,10 @@ class TestChain:
         self.know(target, declared)
         return ContractHandle(self, target, declared)
 
-    def run_evm(self, code: bytes, *, value: int = 0) -> Address:
-        """A new account with this EVM bytecode (not init code), and `value` wei."""
+    def run_evm(self, code: bytes, *, value: int = 0, at: Address | None = None) -> Address:
+        """An account with this EVM bytecode (not init code), a new one if none is given, and `value` wei."""
         self._created += 1
-        target = Address(keccak256(b"evm %d" % self._created)[12:])
+        target = Address(keccak256(b"evm %d" % self._created)[12:]) if at is None else at
 
         def change(world: WorldState) -> None:
             world.set_code(target, code)
