@@ -147,8 +147,11 @@ def events_in(logs: Sequence[Any]) -> list[EventInWords]:
 
 
 def _event_in(log: Any) -> EventInWords | None:
-    topics = [_hex(topic) for topic in log["topics"]]
-    raw = _hex(log["data"])
+    try:
+        address, topics = str(log["address"]), [_hex(topic) for topic in log["topics"]]
+        raw = _hex(log["data"])
+    except (KeyError, TypeError):
+        return None
     if raw is None or not topics or None in topics:
         return None
     signature = _events().get((topics[0], len(topics) - 1))
@@ -165,7 +168,7 @@ def _event_in(log: Any) -> EventInWords | None:
         }
     except AbiDecodeError:
         return None
-    return EventInWords(log["address"], signature.name, values)
+    return EventInWords(address, signature.name, values)
 
 
 def _of_topic(kind: AbiType, topic: bytes | None) -> Any:

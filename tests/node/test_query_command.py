@@ -34,6 +34,19 @@ QUESTIONS = [
     ("query", "balance", ADDRESS),
     ("query", "tx", HASH),
     ("tx", "status", HASH),
+    ("token", "templates"),
+    ("token", "list"),
+    ("token", "show", ADDRESS),
+    ("token", "balance", ADDRESS, ADDRESS),
+    ("token", "predict", "erc20-fixed", "--creator", ADDRESS),
+    ("staking", "validators"),
+    ("staking", "validator", ADDRESS),
+    ("staking", "delegations", ADDRESS),
+    ("staking", "rewards", ADDRESS),
+    ("staking", "unbondings", ADDRESS),
+    ("staking", "redelegations", ADDRESS),
+    ("staking", "params"),
+    ("staking", "pool"),
 ]
 
 Answering = Callable[[Any], None]
@@ -96,6 +109,8 @@ def test_what_is_no_hash_is_wrong_usage_before_a_node_is_asked(
     "arguments",
     [
         ("query", "balance", "0x12"),
+        ("token", "show", "0x12"),
+        ("staking", "validator", "0x12"),
         ("tx", "transfer", "--from", ADDRESS, "--to", "0x12", "--value", "1"),
         ("tx", "call", "--from", ADDRESS, "0x12", "f()"),
     ],

@@ -1,13 +1,16 @@
 import json
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chain.errors import CallerError
-from node.rpc_client import NodeUnreachable, RpcCallFailed, RpcClient
+from node.rpc_client import NodeUnreachable, RpcCallFailed, RpcClient, call_socket
 
 
 class FakeNode:
@@ -113,3 +116,50 @@ def test_an_unreachable_node_is_named_without_its_query(url: str) -> None:
         RpcClient(url, timeout_s=1).call("x")
     assert "secret" not in str(failure.value)
     assert url.partition("?")[0].rstrip("/") in str(failure.value)
+
+
+@contextmanager
+def answering_socket(path: Path, answer: bytes) -> Iterator[list[bytes]]:
+    """A program at a unix socket that answers one request with `answer`; what it was asked."""
+    asked: list[bytes] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                asked.append(connection.recv(4096))
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield asked
+        thread.join()
+
+
+def test_a_unix_socket_is_asked_as_an_address_is(tmp_path: Path) -> None:
+    reply = {"jsonrpc": "2.0", "id": 1, "result": [5]}
+    with answering_socket(tmp_path / "s", json.dumps(reply).encode() + b"\n") as asked:
+        assert call_socket(tmp_path / "s", "some_method", "x") == [5]
+    assert json.loads(asked[0]) == {"jsonrpc": "2.0", "id": 1, "method": "some_method", "params": ["x"]}
+    error = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "no such method"}}
+    with (
+        answering_socket(tmp_path / "e", json.dumps(error).encode() + b"\n"),
+        pytest.raises(RpcCallFailed, match="no such method") as failed,
+    ):
+        call_socket(tmp_path / "e", "some_method")
+    assert failed.value.code == -32601
+
+
+@pytest.mark.parametrize("answer", [b"", b"no json\n", b"[" * 100_000 + b"\n", b"5\n"])
+def test_a_socket_that_answers_otherwise_is_no_node(tmp_path: Path, answer: bytes) -> None:
+    with answering_socket(tmp_path / "s", answer), pytest.raises(NodeUnreachable):
+        call_socket(tmp_path / "s", "some_method")
+
+
+@pytest.mark.parametrize("name", ["missing", "a" * 200, "a-file"])
+def test_a_socket_that_nobody_serves_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a-file").touch()
+    with pytest.raises(NodeUnreachable, match="no node answers at"):
+        call_socket(tmp_path / name, "some_method")
