@@ -100,6 +100,18 @@ interface ICollectionToken {
     /// @notice Takes `role` from the caller, who must name itself.
     function renounceRole(bytes32 role, address callerConfirmation) external;
 
+    /// @notice The role that makes tokens.
+    function MINTER_ROLE() external view returns (bytes32);
+
+    /// @notice The role that stops the contract and lets it go on.
+    function PAUSER_ROLE() external view returns (bytes32);
+
+    /// @notice Stops all movements of tokens.
+    function pause() external;
+
+    /// @notice Lets tokens move again.
+    function unpause() external;
+
     /// @notice The collection's name.
     function name() external view returns (string memory);
 
@@ -139,18 +151,6 @@ interface ICollectionToken {
     /// @notice Destroys a token that the caller may move.
     function burn(uint256 tokenId) external;
 
-    /// @notice The role that makes tokens.
-    function MINTER_ROLE() external view returns (bytes32);
-
-    /// @notice The role that stops the contract and lets it go on.
-    function PAUSER_ROLE() external view returns (bytes32);
-
     /// @notice Makes the next token for `to`, which must accept it if it is a contract.
     function safeMint(address to, string calldata uri) external returns (uint256 tokenId);
-
-    /// @notice Stops all movements of tokens.
-    function pause() external;
-
-    /// @notice Lets tokens move again.
-    function unpause() external;
 }

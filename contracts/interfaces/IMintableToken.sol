@@ -112,6 +112,18 @@ interface IMintableToken {
     /// @notice Takes `role` from the caller, who must name itself.
     function renounceRole(bytes32 role, address callerConfirmation) external;
 
+    /// @notice The role that makes tokens.
+    function MINTER_ROLE() external view returns (bytes32);
+
+    /// @notice The role that stops the contract and lets it go on.
+    function PAUSER_ROLE() external view returns (bytes32);
+
+    /// @notice Stops all movements of tokens.
+    function pause() external;
+
+    /// @notice Lets tokens move again.
+    function unpause() external;
+
     /// @notice The token's name.
     function name() external view returns (string memory);
 
@@ -139,20 +151,8 @@ interface IMintableToken {
     /// @notice Moves `value` tokens of `from`, who allowed the caller to.
     function transferFrom(address from, address to, uint256 value) external returns (bool);
 
-    /// @notice The role that makes tokens.
-    function MINTER_ROLE() external view returns (bytes32);
-
-    /// @notice The role that stops the contract and lets it go on.
-    function PAUSER_ROLE() external view returns (bytes32);
-
     /// @notice Makes `amount` tokens for `to`.
     function mint(address to, uint256 amount) external;
-
-    /// @notice Stops all movements of tokens.
-    function pause() external;
-
-    /// @notice Lets tokens move again.
-    function unpause() external;
 
     /// @notice Sets an allowance that `owner` signed, good until `deadline` (seconds since 1970).
     function permit(

@@ -106,6 +106,18 @@ interface IMultiToken {
     /// @notice Takes `role` from the caller, who must name itself.
     function renounceRole(bytes32 role, address callerConfirmation) external;
 
+    /// @notice The role that makes tokens.
+    function MINTER_ROLE() external view returns (bytes32);
+
+    /// @notice The role that stops the contract and lets it go on.
+    function PAUSER_ROLE() external view returns (bytes32);
+
+    /// @notice Stops all movements of tokens.
+    function pause() external;
+
+    /// @notice Lets tokens move again.
+    function unpause() external;
+
     /// @notice Where the description of token `id` is: its own URI, or the common one.
     function uri(uint256 id) external view returns (string memory);
 
@@ -157,12 +169,6 @@ interface IMultiToken {
     /// @notice Destroys several tokens of `account`.
     function burnBatch(address account, uint256[] calldata ids, uint256[] calldata values) external;
 
-    /// @notice The role that makes tokens.
-    function MINTER_ROLE() external view returns (bytes32);
-
-    /// @notice The role that stops the contract and lets it go on.
-    function PAUSER_ROLE() external view returns (bytes32);
-
     /// @notice The role that says where tokens are described.
     function URI_SETTER_ROLE() external view returns (bytes32);
 
@@ -182,10 +188,4 @@ interface IMultiToken {
         uint256[] calldata amounts,
         bytes calldata data
     ) external;
-
-    /// @notice Stops all movements of tokens.
-    function pause() external;
-
-    /// @notice Lets tokens move again.
-    function unpause() external;
 }

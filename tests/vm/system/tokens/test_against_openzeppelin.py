@@ -29,7 +29,7 @@ from vm.system.testing.bytecode import answering, assemble, reverting
 from vm.system.tokens.interfaces import IERC721Receiver, IERC1155Receiver
 from vm.system.tokens.templates.catalogue import TEMPLATES
 from vm.system.tokens.templates.collections import URI_SETTER
-from vm.system.tokens.templates.fungible import MINTER, PAUSER
+from vm.system.tokens.templates.roles import MINTER, PAUSER
 from vm.system.tokens.wrapped_coin import WrappedCoin
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]

@@ -26,13 +26,12 @@ from vm.system.testing.bytecode import answering, reentering, reverting
 from vm.system.tokens.erc20 import ERC20
 from vm.system.tokens.erc20_extensions import ERC20Capped, ERC20Permit
 from vm.system.tokens.templates.fungible import (
-    MINTER,
-    PAUSER,
     CappedToken,
     FixedToken,
     FullToken,
     MintableToken,
 )
+from vm.system.tokens.templates.roles import MINTER, PAUSER
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 MAGIC = IERC1271.isValidSignature.selector + bytes(28)

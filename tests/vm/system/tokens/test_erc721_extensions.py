@@ -13,7 +13,7 @@ from vm.system.tokens.erc721 import ERC721
 from vm.system.tokens.erc721_extensions import ERC721Enumerable, ERC721URIStorage
 from vm.system.tokens.interfaces import IERC721Receiver
 from vm.system.tokens.templates.collections import CollectionToken, RoyaltyCollection
-from vm.system.tokens.templates.fungible import MINTER
+from vm.system.tokens.templates.roles import MINTER
 
 ACCEPTED = IERC721Receiver.onERC721Received.selector + bytes(28)
 

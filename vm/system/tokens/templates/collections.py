@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.system.access.ownable import Ownable, owner_only
-from vm.system.access.roles import DEFAULT_ADMIN, AccessControl, role_id, role_only
+from vm.system.access.roles import role_id, role_only
 from vm.system.framework import Slot, address, bytes32, external, u96, u256, view
 from vm.system.tokens.erc721 import ERC721
 from vm.system.tokens.erc721_extensions import (
@@ -22,7 +22,7 @@ from vm.system.tokens.erc721_extensions import (
 )
 from vm.system.tokens.erc1155 import ERC1155Burnable, ERC1155Pausable, ERC1155Supply, ERC1155URIStorage
 from vm.system.tokens.royalties import ERC2981
-from vm.system.tokens.templates.fungible import MINTER, PAUSER, minter_only, pauser_only
+from vm.system.tokens.templates.roles import MintersAndPausers, minter_only
 from vm.system.tokens.votes import ERC721Votes
 
 URI_SETTER: Final = role_id("URI_SETTER_ROLE")
@@ -60,7 +60,7 @@ class CollectionToken(
     ERC721Pausable,
     ERC721URIStorage,
     _NumberedCollection,
-    AccessControl,
+    MintersAndPausers,
     class_id=0x0110,
     version=1,
 ):
@@ -70,19 +70,7 @@ class CollectionToken(
         """Gives all roles to `admin`. Each token's URI is `baseURI` and what its minter adds."""
         self._set_names(name, symbol)
         self.base_uri = baseURI
-        self._grant_role(DEFAULT_ADMIN, admin)
-        self._grant_role(PAUSER, admin)
-        self._grant_role(MINTER, admin)
-
-    @view
-    def MINTER_ROLE(self) -> bytes32:
-        """The role that makes tokens."""
-        return MINTER
-
-    @view
-    def PAUSER_ROLE(self) -> bytes32:
-        """The role that stops the contract and lets it go on."""
-        return PAUSER
+        self._grant_first_roles(admin)
 
     @external(only=minter_only, lock=False, returns=("tokenId",))
     def safeMint(self, to: address, uri: str) -> u256:
@@ -91,16 +79,6 @@ class CollectionToken(
         self._set_token_uri(token_id, uri)
         self._safe_mint(to, token_id)
         return token_id
-
-    @external(only=pauser_only, lock=False)
-    def pause(self) -> None:
-        """Stops all movements of tokens."""
-        self._pause()
-
-    @external(only=pauser_only, lock=False)
-    def unpause(self) -> None:
-        """Lets tokens move again."""
-        self._unpause()
 
 
 class RoyaltyCollection(
@@ -159,7 +137,7 @@ class MultiToken(
     ERC1155Pausable,
     ERC1155Supply,
     ERC1155URIStorage,
-    AccessControl,
+    MintersAndPausers,
     class_id=0x0118,
     version=1,
 ):
@@ -168,20 +146,7 @@ class MultiToken(
     def constructor(self, uri: str, admin: address) -> None:
         """Gives all roles to `admin`. Clients put a token's id in place of `{id}` in `uri`."""
         self._set_uri(uri)
-        self._grant_role(DEFAULT_ADMIN, admin)
-        self._grant_role(URI_SETTER, admin)
-        self._grant_role(PAUSER, admin)
-        self._grant_role(MINTER, admin)
-
-    @view
-    def MINTER_ROLE(self) -> bytes32:
-        """The role that makes tokens."""
-        return MINTER
-
-    @view
-    def PAUSER_ROLE(self) -> bytes32:
-        """The role that stops the contract and lets it go on."""
-        return PAUSER
+        self._grant_first_roles(admin, URI_SETTER)
 
     @view
     def URI_SETTER_ROLE(self) -> bytes32:
@@ -207,13 +172,3 @@ class MultiToken(
     def mintBatch(self, to: address, ids: list[u256], amounts: list[u256], data: bytes) -> None:
         """Makes several tokens for `to`, which must accept them if it is a contract."""
         self._mint_batch(to, ids, amounts, data)
-
-    @external(only=pauser_only, lock=False)
-    def pause(self) -> None:
-        """Stops all movements of tokens."""
-        self._pause()
-
-    @external(only=pauser_only, lock=False)
-    def unpause(self) -> None:
-        """Lets tokens move again."""
-        self._unpause()

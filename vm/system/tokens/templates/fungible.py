@@ -8,11 +8,9 @@ Specification: the contracts that OpenZeppelin's wizard writes for the same opti
 
 from __future__ import annotations
 
-from typing import Final
-
 from vm.system.access.ownable import Ownable, owner_only
-from vm.system.access.roles import DEFAULT_ADMIN, AccessControl, role_id, role_only
-from vm.system.framework import address, bytes32, external, u8, u256, view
+from vm.system.access.roles import DEFAULT_ADMIN
+from vm.system.framework import address, external, u8, u256
 from vm.system.tokens.erc20 import ERC20
 from vm.system.tokens.erc20_extensions import (
     ERC20Burnable,
@@ -24,12 +22,8 @@ from vm.system.tokens.erc20_extensions import (
 )
 from vm.system.tokens.identities import AGENT
 from vm.system.tokens.restrictions import ERC20Restricted
+from vm.system.tokens.templates.roles import MintersAndPausers, minter_only
 from vm.system.tokens.votes import ERC20Votes
-
-MINTER: Final = role_id("MINTER_ROLE")
-PAUSER: Final = role_id("PAUSER_ROLE")
-minter_only: Final = role_only(MINTER, "MINTER_ROLE")
-pauser_only: Final = role_only(PAUSER, "PAUSER_ROLE")
 
 
 class _OwnerMints(ERC20, Ownable):
@@ -41,39 +35,13 @@ class _OwnerMints(ERC20, Ownable):
         self._mint(to, amount)
 
 
-class _MintersAndPausers(ERC20Pausable, AccessControl):
-    """Minters make tokens, pausers stop the contract."""
-
-    @view
-    def MINTER_ROLE(self) -> bytes32:
-        """The role that makes tokens."""
-        return MINTER
-
-    @view
-    def PAUSER_ROLE(self) -> bytes32:
-        """The role that stops the contract and lets it go on."""
-        return PAUSER
+class _MintersMint(ERC20Pausable, MintersAndPausers):
+    """Minters make tokens."""
 
     @external(only=minter_only, lock=False)
     def mint(self, to: address, amount: u256) -> None:
         """Makes `amount` tokens for `to`."""
         self._mint(to, amount)
-
-    @external(only=pauser_only, lock=False)
-    def pause(self) -> None:
-        """Stops all movements of tokens."""
-        self._pause()
-
-    @external(only=pauser_only, lock=False)
-    def unpause(self) -> None:
-        """Lets tokens move again."""
-        self._unpause()
-
-    def _grant_first_roles(self, admin: address) -> None:
-        """For constructors."""
-        self._grant_role(DEFAULT_ADMIN, admin)
-        self._grant_role(PAUSER, admin)
-        self._grant_role(MINTER, admin)
 
 
 class FixedToken(ERC20Decimals, ERC20Permit, class_id=0x0100, version=1):
@@ -86,9 +54,7 @@ class FixedToken(ERC20Decimals, ERC20Permit, class_id=0x0100, version=1):
         self._mint(owner, supply)
 
 
-class MintableToken(
-    ERC20Decimals, ERC20Burnable, ERC20Permit, _MintersAndPausers, class_id=0x0101, version=1
-):
+class MintableToken(ERC20Decimals, ERC20Burnable, ERC20Permit, _MintersMint, class_id=0x0101, version=1):
     """A token that minters make more of, holders may burn and pausers can stop. With roles and permits."""
 
     def constructor(self, name: str, symbol: str, decimals: u8, supply: u256, admin: address) -> None:
@@ -145,7 +111,7 @@ class FullToken(
     ERC20Capped,
     ERC20Votes,
     ERC20WalletPermit,
-    _MintersAndPausers,
+    _MintersMint,
     class_id=0x0105,
     version=1,
 ):
