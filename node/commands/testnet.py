@@ -23,6 +23,7 @@ from node.local_network import (
     MAX_BLOCK_MS,
     MAX_NODES,
     MAX_VALIDATORS,
+    VALIDATOR_POWER,
     JoinedNode,
     LocalNetwork,
     LocalNetworkOptions,
@@ -248,6 +249,8 @@ def add_node(network: LocalNetwork, stopped: bool, as_json: bool) -> None:
         network.start(joined.index)
         network.wait_for_node(joined.index, height=max(heights))
     show(_joined_record(network, joined), as_json)
+    if not as_json:
+        click.echo(_how_to_stake(network, joined))
 
 
 def _joined_record(network: LocalNetwork, joined: JoinedNode) -> dict[str, object]:
@@ -264,6 +267,20 @@ def _joined_record(network: LocalNetwork, joined: JoinedNode) -> dict[str, objec
         "address": "0x" + joined.validator.address.hex(),
         "operator": checksum_address(joined.operator),
     }
+
+
+def _how_to_stake(network: LocalNetwork, joined: JoinedNode) -> str:
+    home, index, operator = network.home(joined.index).root, joined.index, checksum_address(joined.operator)
+    return "\n".join(
+        [
+            "",
+            "To make it a validator, put its operator's key into a keystore and stake:",
+            f"  echo '{DEV_MNEMONIC}' | "
+            f"aurigraph keys import - --format mnemonic --index {index} --home {home}",
+            f"  aurigraph staking create-validator --home {home} --from {operator} "
+            f"--amount {VALIDATOR_POWER} --moniker {joined.validator.name} --rpc {network.rpc_url(0)}",
+        ]
+    )
 
 
 def _rows(statuses: list[NodeStatus]) -> list[dict[str, object]]:

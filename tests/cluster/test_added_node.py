@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from chain.types import checksum_address
 from cli import main
-from node.local_network import PROGRAM, LocalNetwork, LocalNetworkOptions
+from node.local_network import PROGRAM, LocalNetwork, LocalNetworkOptions, operator_of
 from node.rpc_client import RpcClient
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -80,3 +81,7 @@ def test_a_node_is_not_added_and_started_while_the_others_are_down(
     main(["testnet", "--home", str(network.folder), "add-node", "--stopped", "--json"])
     assert json.loads(capsys.readouterr().out)["state"] == "down"
     assert network.node_count == 2
+    main(["testnet", "--home", str(network.folder), "add-node", "--stopped"])
+    told = capsys.readouterr().out
+    assert f"keys import - --format mnemonic --index 2 --home {network.home(2).root}" in told
+    assert f"create-validator --home {network.home(2).root} --from {checksum_address(operator_of(2))}" in told
