@@ -275,8 +275,8 @@ def _how_to_stake(network: LocalNetwork, joined: JoinedNode) -> str:
         [
             "",
             "To make it a validator, put its operator's key into a keystore and stake:",
-            f"  echo '{DEV_MNEMONIC}' | "
-            f"aurigraph keys import - --format mnemonic --index {index} --home {home}",
+            f"  (umask 077; echo '{DEV_MNEMONIC}' > mnemonic)",
+            f"  aurigraph keys import mnemonic --format mnemonic --index {index} --home {home}",
             f"  aurigraph staking create-validator --home {home} --from {operator} "
             f"--amount {VALIDATOR_POWER} --moniker {joined.validator.name} --rpc {network.rpc_url(0)}",
         ]

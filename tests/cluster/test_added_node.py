@@ -83,5 +83,5 @@ def test_a_node_is_not_added_and_started_while_the_others_are_down(
     assert network.node_count == 2
     main(["testnet", "--home", str(network.folder), "add-node", "--stopped"])
     told = capsys.readouterr().out
-    assert f"keys import - --format mnemonic --index 2 --home {network.home(2).root}" in told
+    assert f"keys import mnemonic --format mnemonic --index 2 --home {network.home(2).root}" in told
     assert f"create-validator --home {network.home(2).root} --from {checksum_address(operator_of(2))}" in told
