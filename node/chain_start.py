@@ -55,11 +55,12 @@ def read_chain(path: Path) -> ChainFile:
         validators = new_validator_set(members)
     except (GenesisError, InvalidConsensusParams, InvalidValidatorSet) as error:
         raise ConfigError(f"{path}: {error}") from error
-    least = least_block_bytes(len(members))
+    seats = genesis.staking.max_validators
+    least = least_block_bytes(seats)
     if params.max_block_bytes < least:
         raise ConfigError(
-            f"{path}: $.parameters.max_block_bytes: with {len(members)} validators a block with one transaction of the "
-            f"largest size takes {least} bytes, {params.max_block_bytes} are allowed"
+            f"{path}: $.parameters.max_block_bytes: with {seats} validators, which there may be, a block with "
+            f"one transaction of the largest size takes {least} bytes, {params.max_block_bytes} are allowed"
         )
     constants = ChainConstants(
         chain_id=genesis.chain_id,

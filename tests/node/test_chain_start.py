@@ -14,8 +14,9 @@ from node.chain_start import COMMIT_SLOT_BYTES, RECORD_BYTES, least_block_bytes,
 from node.errors import ConfigError
 from node.payload import MAX_EVIDENCE_BYTES, MAX_EVIDENCE_PER_BLOCK, ConsensusRecord, encode_record
 from tests.node.chain_fixture import GENESIS_TIME, OPERATOR, VALIDATOR, HandDrivenChain, commit_of, transfer
+from vm.system.staking.parameters import StakingParameters
 
-LEAST = least_block_bytes(1)
+LEAST = least_block_bytes(StakingParameters().max_validators)
 
 
 def genesis(**parameters: int) -> Genesis:

@@ -94,6 +94,31 @@ async def test_the_last_validator_cannot_leave(tmp_path: Path) -> None:
     network.close()
 
 
+@pytest.mark.parametrize("count", [1, 4])
+async def test_the_set_is_not_emptied_though_everybody_signed_twice(tmp_path: Path, count: int) -> None:
+    """Whoever is left goes on deciding: a chain without validators could never get one."""
+    network = ValidatorNetwork(tmp_path, count=count, genesis=count)
+    await network.decide(2)
+    for index in range(count):
+        report(network, double_vote(1, consensus_key(index)), range(count))
+    await network.decide(6)
+    assert len(network.validators) >= 1
+    state = network.nodes[0].store.latest_state()
+    for index in range(count):
+        assert STAKING_REGISTRY.is_tombstoned(state, consensus_key(index).address)
+    network.close()
+
+
+async def test_the_set_is_not_emptied_though_all_stake_leaves(tmp_path: Path) -> None:
+    network = ValidatorNetwork(tmp_path, count=3, genesis=3)
+    await network.decide()
+    for index in range(3):
+        await network.leave(index)
+    await network.decide(6)
+    assert len(network.validators) >= 1
+    network.close()
+
+
 async def test_one_that_signs_twice_is_slashed_leaves_and_never_returns(network: ValidatorNetwork) -> None:
     await network.decide(3)
     state = network.nodes[0].store.latest_state()

@@ -165,6 +165,15 @@ def test_the_newcomer_is_down_when_its_power_begins_to_count() -> None:
     assert signed_at(world, 35, 4) or signed_at(world, 34, 4) or signed_at(world, 33, 4)
 
 
+def test_a_newcomer_that_reaches_one_validator_only_is_heard_through_it() -> None:
+    world = network(4, 5, planned({5: {4: 10}}))
+    world.links.cut = {(index, 4) for index in range(1, 4)} | {(4, index) for index in range(1, 4)}
+    boot(world)
+    run_to(world, 40, within_s=200)
+    assert world.now_s < 60, "about a second for each of its rounds"
+    assert world.counters.penalties == 0
+
+
 def test_power_cuts_at_every_disk_operation_while_the_set_changes() -> None:
     plan = {4: {4: 10, 0: 0}, 6: {0: 10}, 7: {1: 25}}
     for operation in range(24):
