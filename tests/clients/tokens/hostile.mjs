@@ -12,14 +12,14 @@ const isPayable = ({ stateMutability }) => stateMutability === 'payable';
 const isView = ({ stateMutability }) => stateMutability === 'view' || stateMutability === 'pure';
 const functionsOf = (token) => token.interface.fragments.filter(({ type }) => type === 'function');
 
-/** Arguments of a type that any function can read. */
-function neutral({ baseType, type, arrayChildren }) {
-  if (baseType === 'array') return [];
+/** Arguments of a type that any function can read; an array has one of them. */
+function neutral({ baseType, type, components, arrayChildren }) {
+  if (baseType === 'array') return [neutral(arrayChildren)];
+  if (baseType === 'tuple') return components.map(neutral);
   if (type === 'address') return ZERO;
   if (type === 'bool') return false;
   if (type === 'string') return '';
   if (type.startsWith('bytes')) return type === 'bytes' ? '0x' : `0x${'00'.repeat(Number(type.slice(5)))}`;
-  if (arrayChildren) throw new Error(`no argument of type ${type}`);
   return 0n;
 }
 
@@ -29,26 +29,32 @@ function dirty(type) {
   if (type === 'bool') return word(2n);
   const fixed = /^bytes(\d+)$/.exec(type);
   if (fixed) return fixed[1] === '32' ? null : word(1n);
-  const unsigned = /^uint(\d+)$/.exec(type);
-  if (unsigned) return unsigned[1] === '256' ? null : word(1n << BigInt(unsigned[1]));
+  const number = /^u?int(\d+)$/.exec(type);
+  if (number) return number[1] === '256' ? null : word(1n << BigInt(number[1]));
   return null;
 }
 
+const isDynamic = ({ baseType, type, components }) => baseType === 'array' || type === 'string' || type === 'bytes' || (baseType === 'tuple' && components.some(isDynamic));
+/** Words that an argument takes before the data of the dynamic ones. */
+const words = (input) => (isDynamic(input) || input.baseType !== 'tuple' ? 1 : input.components.reduce((sum, part) => sum + words(part), 0));
 const replaced = (data, index, by) => concat([dataSlice(data, 0, 4 + 32 * index), by, dataSlice(data, 4 + 32 * (index + 1))]);
+
+const encoded = ({ selector, inputs }) => concat([selector, coder.encode(inputs, inputs.map(neutral))]);
 
 /** [what is wrong, calldata] of every way to spoil the arguments of a function: Solidity answers all with an empty revert. */
 function* spoiled(fragment) {
   const { inputs, selector } = fragment;
-  const good = concat([selector, coder.encode(inputs, inputs.map(neutral))]);
+  const good = encoded(fragment);
   const length = (good.length - 2) / 2;
   if (inputs.length === 0) return;
   yield ['no arguments', selector];
   yield ['a byte too few', dataSlice(good, 0, length - 1)];
-  for (const [index, input] of inputs.entries()) {
+  for (const [position, input] of inputs.entries()) {
+    const index = inputs.slice(0, position).reduce((sum, before) => sum + words(before), 0);
     const bad = dirty(input.type);
     if (bad) yield [`argument ${index} is no ${input.type}`, replaced(good, index, bad)];
     if (bad && input.type === 'address') yield [`argument ${index} has its highest bit set`, replaced(good, index, word(1n << 255n))];
-    if (input.baseType === 'array' || input.type === 'string' || input.type === 'bytes') {
+    if (isDynamic(input)) {
       yield [`argument ${index} begins far away`, replaced(good, index, word(1n << 64n))];
       yield [`argument ${index} begins at 2**256 - 1`, replaced(good, index, word(MOST))];
       yield [`argument ${index} begins at the end`, replaced(good, index, word(BigInt(length - 4)))];
@@ -59,7 +65,7 @@ function* spoiled(fragment) {
 const every = async (requests) => Promise.all(requests.map(async ([step, request]) => [step, await outcome(request)]));
 const refused = (answers) => answers.filter(([, did]) => did.reverted !== '0x').map(([step, did]) => [step, did.reverted ?? did.returned]);
 
-async function calldata(t, tokens) {
+export async function calldata(t, tokens) {
   for (const [kind, token] of tokens) {
     const requests = [];
     for (const fragment of functionsOf(token))
@@ -88,13 +94,21 @@ async function lengths(t, multi, collection) {
   t.check('arrays longer than the calldata are refused', answers.filter(([, { reverted }]) => reverted === undefined), []);
 }
 
-async function coins(t, tokens) {
+export async function coins(t, tokens) {
   for (const [kind, token] of tokens) {
-    const requests = functionsOf(token).filter((fragment) => !isPayable(fragment)).map((fragment) => [
-      fragment.format(), ask(token, null, [], { value: 1n, data: concat([fragment.selector, coder.encode(fragment.inputs, fragment.inputs.map(neutral))]) })]);
+    const requests = functionsOf(token).filter((fragment) => !isPayable(fragment)).map((fragment) => [fragment.format(), ask(token, null, [], { value: 1n, data: encoded(fragment) })]);
     if (!token.interface.receive) requests.push(['plain coins', ask(token, null, [], { value: 1n, data: '0x' })]);
     t.check(`${kind}: coins are refused`, refused(await every(requests)), []);
-    if (kind !== 'Wrapped') t.check(`${kind}: has no coins`, await provider.getBalance(token.target), 0n);
+  }
+}
+
+/** A static call of any function that may change something fails, or changes nothing; so does a delegated one. */
+export async function readOnly(t, contracts, prober) {
+  for (const [kind, contract] of contracts) {
+    const changing = functionsOf(contract).filter((fragment) => !isView(fragment));
+    const answers = await every(changing.map((fragment) => [fragment.format(), ask(prober, 'viaStaticCall', [contract, encoded(fragment)])]));
+    const done = answers.filter(([, { returned }]) => coder.decode(['bool', 'bytes'], returned)[0]).map(([step]) => step);
+    t.check(`${kind}: static calls that are done`, done, []);
   }
 }
 
@@ -139,9 +153,9 @@ async function delegatedAccount(t, token) {
 
 /** `call` ([contract, method, arguments]) with every amount of gas; it changes each of `views` ([contract, method, arguments, step]), or none. */
 async function starved(t, step, prober, [contract, method, args], views, most) {
-  const encoded = (of, name, values) => of.interface.encodeFunctionData(name, values.map((part) => part?.address ?? part?.target ?? part));
-  const seen = views.map(([of, name, values, change]) => [of.target, encoded(of, name, values), BigInt.asUintN(256, change)]);
-  const receipt = await t.sent(ask(prober, 'starve', [contract, encoded(contract, method, args), seen, 100n, most, most / STARVED], { gas: 15_000_000n }));
+  const callOf = (of, name, values) => of.interface.encodeFunctionData(name, values.map((part) => part?.address ?? part?.target ?? part));
+  const seen = views.map(([of, name, values, change]) => [of.target, callOf(of, name, values), BigInt.asUintN(256, change)]);
+  const receipt = await t.sent(ask(prober, 'starve', [contract, callOf(contract, method, args), seen, 100n, most, most / STARVED], { gas: 15_000_000n }));
   const told = prober.interface.parseLog(receipt.logs.at(-1)).args;
   t.check(`${step} with any gas is done or not done`, told.halfDone, false);
   t.check(`${step}: some had enough gas and some had not`, told.successes > 0n && told.successes < STARVED, true);
@@ -211,6 +225,9 @@ export default async function hostile(t, artifacts) {
   await calldata(t, tokens);
   await lengths(t, multi, collection);
   await coins(t, tokens);
+  for (const [kind, token] of tokens)
+    if (kind !== 'Wrapped') t.check(`${kind}: has no coins`, await provider.getBalance(token.target), 0n);
+  await readOnly(t, tokens, prober);
   await ways(t, fixed, owner, prober);
   await delegatedAccount(t, fixed);
   await reentering(t, { collection, multi }, owner, artifacts);

@@ -12,7 +12,8 @@ const DELEGATED = revertData(null, 'system contract: delegated call');
 const TEMPLATES = {
   Fixed: ['erc20-fixed', 'FixedToken'], Mintable: ['erc20-mintable', 'MintableToken'], Capped: ['erc20-capped', 'CappedToken'], Votes: ['erc20-votes', 'VotesToken'],
   Full: ['erc20-full', 'FullToken'], Collection: ['erc721-collection', 'CollectionToken'], RoyaltyCollection: ['erc721-royalties', 'RoyaltyCollection'],
-  Membership: ['erc721-votes', 'MembershipCollection'], MultiToken: ['erc1155-multi', 'MultiToken'], Wrapped: [null, 'WrappedCoin'],
+  Membership: ['erc721-votes', 'MembershipCollection'], MultiToken: ['erc1155-multi', 'MultiToken'], Restricted: ['erc20-restricted', 'RestrictedToken'],
+  Wrapped: [null, 'WrappedCoin'],
 };
 
 export default function system() {
@@ -27,7 +28,8 @@ export default function system() {
     factory,
     abi: (kind) => abis[kind],
     interfaceOf: (kind) => new Interface(abis[kind]),
-    suites: ['factory', 'solidity'],
+    suites: ['chain', 'factory', 'solidity'],
+    published,
     wrapped: { name: 'Wrapped AUR', symbol: 'WAUR' },
 
     /** The call of the factory that makes a token; null for the coin, which is there. Reverts are those of the token's constructor. */
