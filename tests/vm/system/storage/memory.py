@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 SLOAD = 100
 SSTORE = 2_900
+GAS_LIMIT = 10**9
 
 
 class MemoryStorage:
@@ -28,6 +29,7 @@ class MemoryStorage:
         assert 0 <= slot < 1 << 256
         assert 0 <= value < 1 << 256
         self.gas_used += SSTORE
+        assert self.gas_used < GAS_LIMIT, "a loop without an end"
         if value:
             self.slots[slot] = value
         else:

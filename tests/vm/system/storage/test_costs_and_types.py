@@ -59,6 +59,7 @@ def shorten_name(kinds: Kinds) -> None:
         (lambda kinds: kinds.numbers[1], 2 * SLOAD + HASH),
         (lambda kinds: kinds.numbers.append(1), HASH + 2 * SLOAD + 2 * SSTORE),
         (lambda kinds: kinds.people.append(A), HASH + SLOAD + 2 * SSTORE),
+        (lambda kinds: kinds.one_each.append(bytes(17)), HASH + SLOAD + 2 * SSTORE),
         (lambda kinds: kinds.numbers.clear(), HASH + SLOAD + (1 + 3) * SSTORE),
         (lambda kinds: list(kinds.people.values()), SLOAD + 2 * (HASH + 2 * SLOAD)),
         (lambda kinds: kinds.name, HASH + 2 * SLOAD),
