@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import traceback
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -31,6 +32,8 @@ BUG = "a fault of this program, please report it with the lines above"
 # Longer texts quote an argument or an answer at full length; the lines of a log that `testnet up` shows are shorter.
 MAX_ERROR_CHARACTERS = 8_000
 DEFAULT_RPC_URL = "http://127.0.0.1:8545"
+
+STEERING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # general categories of Unicode
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -99,10 +102,24 @@ def errors_as_exit_codes() -> Iterator[None]:
 
 def fail(text: str, code: ExitCode) -> NoReturn:
     """Prints the error line and leaves."""
+    text = printable(text)
     if len(text) > MAX_ERROR_CHARACTERS:
         text = f"{text[:MAX_ERROR_CHARACTERS]}… ({len(text)} characters)"
     click.echo(f"error: {text}", err=True)
     sys.exit(code)
+
+
+def printable(text: str) -> str:
+    """`text` without what would steer a terminal or turn the direction of writing: names of tokens and validators, and
+    reasons of contracts, come from strangers."""
+    if text.isprintable():
+        return text
+    return "".join(["\ufffd" if _steers(character) else character for character in text])
+
+
+def _steers(character: str) -> bool:
+    """Control and format characters, halves of surrogate pairs and line separators; not a line feed of ours."""
+    return character != "\n" and unicodedata.category(character) in STEERING
 
 
 def _one_line(error: Exception) -> str:
@@ -222,4 +239,4 @@ def console() -> Console:
 def _text(value: Any) -> str:
     if value is None:
         return "-"
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+    return json.dumps(value) if isinstance(value, dict | list) else printable(str(value))

@@ -63,7 +63,7 @@ def _row(one: Validator, as_json: bool) -> dict[str, Any]:
         "operator": one.operatorAddress,
         "moniker": one.description.moniker,
         "status": status_word(one.status),
-        "jailed": one.jailed if as_json else ("jailed" if one.jailed else ""),
+        "jailed": one.jailed if as_json else ("yes" if one.jailed else "no"),
         "tokens": str(one.tokens) if as_json else coins(one.tokens),
         "commission": decimal_rate(one.commission) if as_json else percent(one.commission),
     }
@@ -97,10 +97,10 @@ def validator(operator: str, rpc: RpcClient, as_json: bool) -> None:
             "unbondingTime": time(one.unbondingTime),
             "consensusAddress": checksum_address(Address(consensus)),
             "consensusKey": one.consensusPubkey,
-            "identity": text.identity,
-            "website": text.website,
-            "securityContact": text.securityContact,
-            "details": text.details,
+            "identity": text.identity or None,
+            "website": text.website or None,
+            "securityContact": text.securityContact or None,
+            "details": text.details or None,
         },
         as_json,
     )

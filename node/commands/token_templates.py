@@ -45,7 +45,7 @@ class Template:
     @property
     def usage(self) -> str:
         """The arguments as a command line has them."""
-        return " ".join([f"{name.upper()}:{kind}" for name, kind in self.arguments])
+        return " ".join([f"{name}:{kind}" for name, kind in self.arguments])
 
 
 def units_option(function: F) -> F:

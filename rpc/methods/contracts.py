@@ -119,9 +119,10 @@ def _token_json(contracts: ContractReader, record: TokenRecord) -> JsonObject:
 
     def told(function: Function[[], object]) -> object:
         try:
-            return contracts.ask(token, function)
+            answer = contracts.ask(token, function)
         except (ExecutionReverted, ExecutionFailed, AbiDecodeError):
             return None
+        return _valid(answer) if isinstance(answer, str) else answer
 
     return {
         "address": checksum_address(token),
@@ -132,3 +133,8 @@ def _token_json(contracts: ContractReader, record: TokenRecord) -> JsonObject:
         "symbol": told(IERC20Metadata.symbol),
         "decimals": told(IERC20Metadata.decimals),
     }
+
+
+def _valid(name: str) -> str:
+    """What JSON can carry: contracts keep any bytes as text."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

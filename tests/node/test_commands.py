@@ -9,7 +9,7 @@ import cli
 from chain.errors import InvariantViolation
 from chain.types import checksum_address
 from genesis import DEV_MNEMONIC, dev_accounts
-from node.commands.common import ExitCode, errors_as_exit_codes
+from node.commands.common import ExitCode, errors_as_exit_codes, printable
 from node.config import load_config
 
 FIRST_DEV_ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
@@ -257,3 +257,12 @@ def test_starting_without_a_home_names_the_command_that_helps(
 ) -> None:
     assert run("start", "--home", str(tmp_path / "nowhere")) == ExitCode.FAILURE
     assert "aurigraph init" in capsys.readouterr().err
+
+
+def test_texts_of_strangers_do_not_steer_the_terminal() -> None:
+    assert printable("Gr\xfcn 金 \u3000🪙") == "Gr\xfcn 金 \u3000🪙"
+    assert (
+        printable("a\x1b[2J\r\x07b\u202ec\u2028\udcff\x7f\x9bd")
+        == "a\ufffd[2J\ufffd\ufffdb\ufffdc" + "\ufffd" * 4 + "d"
+    )
+    assert printable("two\nlines") == "two\nlines"

@@ -64,7 +64,7 @@ async def test_a_validator_is_made_with_the_key_of_the_home_and_gets_a_seat(line
     assert await line.dev.height() == 2
     told = await line.record("staking", "validator", OPERATOR)
     assert (told["status"], told["tokens"], told["commission"]) == ("bonded", str(50 * AUR), "0.05")
-    assert (told["moniker"], told["website"], told["identity"]) == ("Fifth", "https://example.org", "")
+    assert (told["moniker"], told["website"], told["identity"]) == ("Fifth", "https://example.org", None)
     info = await line.record("staking", "signing-info", told["consensusAddress"])
     assert info == await line.record("staking", "signing-info", OPERATOR)
     assert (info["operator"], info["tombstoned"], info["missedBlocks"]) == (OPERATOR, False, 0)

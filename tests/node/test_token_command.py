@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from chain.keccak import keccak256
+from chain.types import checksum_address
 from node.commands.common import ExitCode
 from tests.node.command_line import NAMES, CommandLine, command_line
+from tests.node.dev.dev_fixture import ACCOUNTS
+from vm.system.addresses import TOKEN_FACTORY
+from vm.system.tokens.factory import TokenFactory
 from vm.system.tokens.templates.catalogue import TEMPLATES
+from vm.system.tokens.templates.fungible import FixedToken
 
 OWNER, OTHER, THIRD = NAMES[:3]
 
@@ -33,7 +39,7 @@ async def test_templates_are_listed_with_their_arguments(cli_of_node: CommandLin
     rows = await cli_of_node.rows("token", "templates")
     assert [row["name"] for row in rows] == [one.name for one in TEMPLATES.values()]
     table = await cli_of_node("token", "templates")
-    assert "NAME:string SYMBOL:string DECIMALS:uint8 SUPPLY:uint256 OWNER:address" in table
+    assert "name:string symbol:string decimals:uint8 supply:uint256 owner:address" in table
 
 
 async def test_a_token_is_made_where_it_was_predicted_and_moved_in_whole_tokens(
@@ -96,7 +102,7 @@ async def test_tokens_are_listed_page_by_page_and_by_creator(cli_of_node: Comman
     ("words", "told"),
     [
         (("no-such", "x"), "there is no template 'no-such'; there are: erc20-fixed, "),
-        (("erc20-fixed", "Gold"), "erc20-fixed takes 5 arguments, not 1: NAME:string SYMBOL:string "),
+        (("erc20-fixed", "Gold"), "erc20-fixed takes 5 arguments, not 1: name:string symbol:string "),
         (("erc20-fixed", "G", "G", "256", "1", OWNER), "decimals: "),
         (("erc20-fixed", "G", "G", "ten", "1", OWNER), "decimals: 'ten' is no uint8"),
         (("erc20-fixed", "G", "G", "2", "1.005", OWNER), "supply: '1.005' is finer than 2 decimals"),
@@ -196,3 +202,18 @@ async def test_a_token_that_is_only_to_be_signed_is_not_sent(cli_of_node: Comman
     assert "raw" in await line.record("token", "create", *words, "--dry-run")
     assert await line.dev.height() == 0
     assert set(await line.record("token", "create", *words, "--async")) == {"hash"}
+
+
+async def test_the_name_of_a_token_does_not_steer_the_terminal(cli_of_node: CommandLine) -> None:
+    line = cli_of_node
+    name, symbol = "\x1b[31mred\u202e", b"a\xffb".decode("utf-8", "surrogateescape")
+    arguments = FixedToken.constructing.encode(name, symbol, 18, 5, ACCOUNTS[0].address)
+    payload = TokenFactory.createToken.encode(keccak256(b"erc20-fixed"), arguments, bytes(32))
+    sent = {"from": OWNER, "to": checksum_address(TOKEN_FACTORY), "data": "0x" + payload.hex()}
+    await line.dev.call("eth_sendTransaction", sent)
+    (row,) = await line.rows("token", "list")
+    assert (row["name"], row["symbol"]) == (name, "a\ufffdb")
+    for words in (("list",), ("show", row["address"]), ("balance", row["address"], OWNER)):
+        shown = await line("token", *words)
+        assert "a\ufffdb" in shown
+        assert not any(character in shown for character in ("\x1b", "\u202e"))
