@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
+from cli import main
 from node.staking_option import PARAMETER_NAMES, parse_staking, staking_parameters
 from vm.system.staking.parameters import StakingParameters
 
@@ -36,3 +38,14 @@ def test_settings_change_the_usual_parameters() -> None:
 def test_what_is_no_setting_is_refused(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         parse_staking([text])
+
+
+def test_a_wrong_setting_on_the_command_line_is_wrong_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "net"
+    with pytest.raises(SystemExit) as left:
+        main(["testnet", "--home", str(home), "up", "--detach", "--staking", "signed_block_window=20"])
+    assert left.value.code == 2
+    assert "did you mean signed_blocks_window" in capsys.readouterr().err
+    assert not home.exists()
