@@ -27,6 +27,7 @@ from tests.vm.system.every_contract import (
     uses,
     world,
 )
+from vm.context import DELEGATION_PREFIX
 from vm.message import CallKind, Message, Outcome, Status
 from vm.system.errors import error_string
 from vm.system.registry import CHAIN_CONTRACTS
@@ -208,6 +209,20 @@ def test_delegated_calls_are_refused(case: Case) -> None:
         outcome, left = chain.try_message(message)
         assert (outcome.status, outcome.output) == (Status.REVERT, DELEGATED)
         assert no_trace(left)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_an_account_that_delegates_to_a_contract_cannot_use_it(case: Case) -> None:
+    """EIP-7702."""
+    chain, handles = world()
+    delegator = address_of("delegator")
+    with chain.anchor():
+        chain.run_evm(DELEGATION_PREFIX + handles[case.contract].address, at=delegator)
+        payload = case.encode(*next(uses(case)).arguments)
+        message = Message(CallKind.CALL, OWNER, delegator, delegator, 0, payload, GAS)
+        outcome, left = chain.try_message(message)
+    assert (outcome.status, outcome.output) == (Status.REVERT, DELEGATED)
+    assert no_trace(left)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

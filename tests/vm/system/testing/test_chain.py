@@ -152,6 +152,8 @@ def test_a_view_runs_in_a_static_call(bank: ContractHandle) -> None:
     with fails("write protection"):
         bank.writes_in_a_view()
     with fails("write protection"):
+        bank.writes_in_a_view.transact()
+    with fails("write protection"):
         bank.deposit.static("rent")
 
 
