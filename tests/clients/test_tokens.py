@@ -31,7 +31,7 @@ SUITES = {
     "abi": 10,
     "erc20": 81,
     "extensions": 100,
-    "votes": 53,
+    "votes": 50,
     "erc721": 186,
     "collections": 48,
     "erc1155": 130,

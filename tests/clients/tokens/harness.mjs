@@ -62,9 +62,9 @@ export class Suite {
     this.names = new Map([[bare(this.creator), 'creator']]);
   }
 
-  /** `value` (an address, or 32 bytes that differ from run to run) is told as `label` in the record. */
+  /** `value` (an address, or 32 bytes that differ from run to run and are not just a small number) is told as `label` in the record. */
   alias(label, value) {
-    this.names.set(bare(typeof value === 'bigint' || typeof value === 'number' ? toBeHex(value, 32) : addressOf(value)), label);
+    this.names.set(bare(addressOf(value)), label);
   }
 
   note(step, what) {

@@ -43,11 +43,13 @@ async function delegating(t, token, owner, bob, carol, batcher) {
 
 async function history(t, token, owner, carol, receipts) {
   const [first, second, third, fourth] = receipts.map(({ blockNumber }) => blockNumber);
-  ['first', 'second', 'third', 'fourth'].forEach((label, index) => t.alias(`block of the ${label}`, receipts[index].blockNumber));
   await t.returns('a checkpoint for each block with changes', ask(token, 'numCheckpoints', [carol]), [3n]);
-  await t.returns('the first checkpoint', ask(token, 'checkpoints', [carol, 0n]), [[second, 1_000n]]);
-  await t.returns('one checkpoint for both transfers', ask(token, 'checkpoints', [carol, 1n]), [[third, 1_030n]]);
-  await t.returns('a checkpoint of nothing', ask(token, 'checkpoints', [carol, 2n]), [[fourth, 0n]]);
+  // The number of a block is in these, which is another one on each run.
+  await t.apart(async () => {
+    await t.returns('the first checkpoint', ask(token, 'checkpoints', [carol, 0n]), [[second, 1_000n]]);
+    await t.returns('one checkpoint for both transfers', ask(token, 'checkpoints', [carol, 1n]), [[third, 1_030n]]);
+    await t.returns('a checkpoint of nothing', ask(token, 'checkpoints', [carol, 2n]), [[fourth, 0n]]);
+  });
   await t.reverts('a checkpoint that is not there', ask(token, 'checkpoints', [carol, 3n]), ['Panic', 0x32]);
   const past = [
     ['before the first', first - 1, 0n, 0n], ['at the first', first, SUPPLY, 0n], ['before the second', second - 1, SUPPLY, 0n],
