@@ -307,7 +307,7 @@ class FileSigner:
             self._record(place, unsigned, signature)
         return message.signed(signature)
 
-    def state(self, statement: Callable[[PrivateKey], T]) -> T:
+    def attest(self, statement: Callable[[PrivateKey], T]) -> T:
         """What `statement` makes with the key: a signature of bytes with a tag of their own, which are no vote and no
         proposal, and which the guard does not need to remember."""
         return statement(self._key)

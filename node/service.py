@@ -217,7 +217,7 @@ def load_signer(home: NodeHome, chain_id: int) -> FileSigner | None:
 
 
 def _prover(signer: FileSigner, chain_id: int) -> Callable[[Address], KeyProof]:
-    return lambda operator: signer.state(lambda key: make_proof(key, chain_id, operator))
+    return lambda operator: signer.attest(lambda key: make_proof(key, chain_id, operator))
 
 
 def _tell_stranger(application: ChainApplication, own_address: Address | None) -> None:

@@ -40,7 +40,7 @@ def test_the_signer_of_votes_makes_the_same_proof(tmp_path: Path) -> None:
     FileSigner.create(tmp_path / "key", KEY.secret)
     signer = FileSigner.load(tmp_path / "key", CHAIN_ID)
     before = signer.last_height()
-    proof = signer.state(lambda key: make_proof(key, CHAIN_ID, OPERATOR))
+    proof = signer.attest(lambda key: make_proof(key, CHAIN_ID, OPERATOR))
     assert (proof, signer.last_height()) == (make_proof(KEY, CHAIN_ID, OPERATOR), before)
     signer.close()
 

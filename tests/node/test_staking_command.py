@@ -103,13 +103,22 @@ async def test_nothing_is_sent_when_the_second_of_two_transactions_would_fail(li
     assert await line.dev.height() == 0
 
 
-async def test_both_transactions_are_signed_in_a_dry_run_and_sent_without_waiting(line: CommandLine) -> None:
+async def test_what_a_dry_run_signs_makes_the_validator_when_it_is_sent(line: CommandLine) -> None:
     create_validator_key(NodeHome(line.home), "new")
     words = ("staking", "create-validator", "--amount", "5", "--moniker", "x", *line.signing())
     signed = await line.rows(*words, "--dry-run")
     assert await line.dev.height() == 0
     for each in signed:
         assert await line.dev.call("eth_sendRawTransaction", each["raw"]) == each["hash"]
+    assert (await line.record("staking", "validator", OPERATOR))["tokens"] == str(5 * AUR)
+
+
+async def test_both_transactions_go_without_waiting_for_the_first(line: CommandLine) -> None:
+    await line.dev.call("evm_setAutomine", False)
+    create_validator_key(NodeHome(line.home), "new")
+    words = ("staking", "create-validator", "--amount", "5", "--moniker", "x", *line.signing())
+    assert [set(row) for row in await line.rows(*words, "--async")] == [{"hash"}, {"hash"}]
+    await line.dev.call("evm_mine")
     assert (await line.record("staking", "validator", OPERATOR))["tokens"] == str(5 * AUR)
 
 
