@@ -57,6 +57,8 @@ class _Place:
 
     path: str
     declared: Declarations
+    bound: Mapping[str, None]
+    """Names that the module itself gives a meaning, as the argument `id` of a token."""
     findings: list[Finding] = field(default_factory=list)
 
     def report(self, node: ast.AST, rule: str, message: str, mark: str = "deterministic") -> None:
@@ -98,6 +100,8 @@ FORBIDDEN_CALLS: Final[Mapping[str, str]] = {
     "print": "contracts know no terminal; emit an event",
     "setattr": "storage is written by its name",
     "delattr": "storage is written by its name",
+    "repr": "an object's text may hold its address in memory",
+    "ascii": "an object's text may hold its address in memory",
 }
 FRAMEWORK_CALLS: Final = frozenset({"hash", "float", "complex", "round", "open", "input", "print"})
 
@@ -147,7 +151,7 @@ def declarations_of(tree: ast.Module) -> Declarations:
 
 def check(tree: ast.Module, path: str, profile: Profile, declared: Declarations) -> list[Finding]:
     """All findings in a module, before any excuse is heard."""
-    place = _Place(path, declared)
+    place = _Place(path, declared, _bound_names(tree))
     if profile is Profile.NONE:
         return []
     checks = CONTRACT_CHECKS if profile is Profile.CONTRACT else FRAMEWORK_CHECKS
@@ -168,6 +172,16 @@ def _walk(tree: ast.AST) -> Iterator[ast.AST]:
         for child in ast.iter_child_nodes(node):
             if not (isinstance(child, ast.FunctionDef) and child.name in ("__init__", "__init_subclass__")):
                 stack.append(child)
+
+
+def _bound_names(tree: ast.AST) -> dict[str, None]:
+    names: dict[str, None] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            names[node.arg] = None
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names[node.id] = None
+    return names
 
 
 # --- numbers ------------------------------------------------------------------------------------------------------
@@ -226,6 +240,25 @@ def _check_call(node: ast.AST, place: _Place) -> None:
             place.report(node, rule, f"{node.func.id}(): {reason}")
         elif node.func.id == "suppress":
             place.report(node, "SWALLOW", "an error that is caught leaves half of its effects")
+
+
+def _check_passed_function(node: ast.AST, place: _Place) -> None:
+    """A forbidden function that somebody else is to call: `sorted(names, key=hash)`."""
+    if not isinstance(node, ast.Call) or _base_name(node.func) in ("isinstance", "issubclass", "cast"):
+        return
+    for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+        if isinstance(argument, ast.Name) and argument.id not in place.bound:
+            reason = FORBIDDEN_CALLS.get(argument.id)
+            if reason is not None:
+                place.report(argument, "CALL", f"{argument.id}: {reason}")
+
+
+def _check_view_of_dict(node: ast.AST, place: _Place) -> None:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr | ast.BitXor | ast.Sub):
+        for side in (node.left, node.right):
+            if isinstance(side, ast.Call) and _base_name(side.func) in ("keys", "items"):
+                place.report(node, "SET", "operators on keys() and items() make a set")
+                return
 
 
 def _check_framework_call(node: ast.AST, place: _Place) -> None:
@@ -453,7 +486,8 @@ CONTRACT_CHECKS: Final[Mapping[type[ast.AST], tuple[_Check, ...]]] = {
     ast.Delete: (_check_assignment,),
     ast.Set: (_check_set,),
     ast.SetComp: (_check_set,),
-    ast.Call: (_check_call,),
+    ast.BinOp: (_check_operator, _check_view_of_dict),
+    ast.Call: (_check_call, _check_passed_function),
     ast.Attribute: (_check_attribute,),
     ast.Import: (_check_imports,),
     ast.ImportFrom: (_check_imports,),
