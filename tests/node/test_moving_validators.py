@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from chain.receipt import Log
+from chain.transaction import RecoveredTransaction, recover_sender
 from consensus.types import Evidence
 from node.validator_registry import STAKING_REGISTRY
 from tests.node.chain_fixture import ACCOUNTS
 from tests.node.double_signing import double_vote
 from tests.node.validator_network import PARAMETERS, POWER, ValidatorNetwork, consensus_key
+from vm.block import execute_block
 from vm.system.addresses import SLASHING, STAKING
 from vm.system.staking.slashing import Slashing
 
@@ -229,6 +231,35 @@ async def test_the_consensus_root_of_each_block_shows_the_set_and_the_next_one(
         assert here is not None
         assert following is not None
         assert (tied.validators_hash, tied.next_validators_hash) == (here.hash(), following.hash())
+
+
+async def test_each_block_runs_again_in_the_environment_that_is_told_of_it(
+    network: ValidatorNetwork,
+) -> None:
+    """Traces and simulations of old blocks stand on it: votes, evidence, who gets the fees."""
+    await network.stake(4)
+    await network.decide(2, absent=[1])
+    report(network, double_vote(1, consensus_key(2)))
+    await network.decide(3)
+    await network.leave(0)
+    await network.decide(3)
+    node = network.nodes[3]
+    deeds = 0
+    for number in range(1, network.height + 1):
+        environment, block = node.application.environment_of(number), node.store.block(number)
+        assert environment is not None
+        assert block is not None
+        deeds += len(environment.misbehaviour)
+        senders = [RecoveredTransaction(sent, recover_sender(sent)) for sent in block.transactions]
+        parent = node.store.state_at(number - 1)
+        result = execute_block(parent, environment, senders)
+        assert result.requests_hash == block.header.requests_hash
+        assert result.receipts_root == block.header.receipts_root
+        assert node.store.state_root_after(parent, result.changes) == block.header.state_root
+        record = node.application.chain_record(number)
+        assert record is not None
+        assert (record.updates, record.events) == (result.validator_updates, result.events)
+    assert deeds == 1
 
 
 async def test_what_the_contracts_know_is_read_from_the_state(network: ValidatorNetwork) -> None:
