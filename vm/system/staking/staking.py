@@ -1,7 +1,7 @@
 """The chain contract STAKING.
 
 Owns: the class that runs at its address. Never does: anything itself; each part has a module.
-Specification: StakingI.sol of cosmos/evm.
+Specification: StakingI.sol of cosmos/evm; docs/staking.md for the differences.
 """
 
 from __future__ import annotations

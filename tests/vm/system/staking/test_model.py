@@ -284,9 +284,9 @@ def _settings(examples: int, steps: int) -> settings:
 
 
 def test_short_histories() -> None:
-    run_state_machine_as_test(History, settings=_settings(12, 30))
+    run_state_machine_as_test(History, settings=_settings(8, 25))
 
 
 @pytest.mark.slow
 def test_long_histories() -> None:
-    run_state_machine_as_test(History, settings=_settings(200, 80))
+    run_state_machine_as_test(History, settings=_settings(60, 60))
