@@ -47,6 +47,8 @@ def test_a_royalty_is_at_most_the_price_and_goes_to_somebody(chain: TestChain, t
         token.setDefaultRoyalty(BOB, 10_001, sender=ALICE)
     with reverts(ERC2981.ERC2981InvalidDefaultRoyaltyReceiver, NOBODY):
         token.setDefaultRoyalty(NOBODY, 1, sender=ALICE)
+    token.setDefaultRoyalty(BOB, 10_000, sender=ALICE)
+    assert token.royaltyInfo(0, 5) == (BOB, 5)
     with reverts(ERC2981.ERC2981InvalidTokenRoyalty, 3, 2**96 - 1, 10_000):
         token.setTokenRoyalty(3, BOB, 2**96 - 1, sender=ALICE)
     with reverts(ERC2981.ERC2981InvalidTokenRoyaltyReceiver, 3, NOBODY):
