@@ -37,6 +37,7 @@ SUITES = {
     "erc1155": 130,
     "weth9": 55,
     "hostile": 108,
+    "protocols": 18,
 }
 SYSTEM_SUITES = {"chain": 49, "factory": 46, "solidity": 14}  # what only the chain has
 EVERY_RUN = [(maker, suite) for maker in MAKERS for suite in SUITES] + [

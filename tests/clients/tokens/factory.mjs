@@ -85,9 +85,9 @@ async function listing(t, factory, alice, bob) {
   t.check('the last', await page(2n, MOST), made.slice(2));
   t.check('none after the last', [await page(3n, 1n), await page(MOST, MOST), await page(0n, 0n)], [[], [], []]);
   const [count] = await t.value(factory, 'tokenCount');
-  const [every] = await t.value(factory, 'tokens', [0n, count]);
+  const [every] = await t.value(factory, 'tokens', [count > 256n ? count - 256n : 0n, count]);
   const all = new Set(every.map(({ token }) => token));
-  t.check('the list of all has them', made.every((token) => all.has(token)), true);
+  t.check('the end of the list of all has them', made.every((token) => all.has(token)), true);
   t.check('the list of all has only tokens', (await Promise.all(every.map(({ token }) => provider.getCode(token)))).every((code) => code.startsWith('0xef5343')), true);
 }
 

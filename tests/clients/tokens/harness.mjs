@@ -113,9 +113,9 @@ export class Suite {
   }
 
   /** A helper contract compiled from this folder. */
-  async helper(label, made, args = [], value = 0n) {
+  async helper(label, made, args = [], value = 0n, gasLimit = CREATION_GAS) {
     const request = await creation(made, args);
-    const receipt = await mined(deployer.sendTransaction({ data: request.data, value, ...FEES, gasLimit: CREATION_GAS }));
+    const receipt = await mined(deployer.sendTransaction({ data: request.data, value, ...FEES, gasLimit }));
     const contract = new Contract(receipt.contractAddress, made.abi, deployer);
     this.alias(label, contract.target);
     return contract;

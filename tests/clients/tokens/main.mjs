@@ -5,7 +5,7 @@ import { provider } from '../protocol.mjs';
 import { Suite } from './harness.mjs';
 
 const [makerName, artifactsPath, recordPath, ...only] = process.argv.slice(4);
-const SUITES = ['abi', 'erc20', 'extensions', 'votes', 'erc721', 'collections', 'erc1155', 'weth9', 'hostile'];
+const SUITES = ['abi', 'erc20', 'extensions', 'votes', 'erc721', 'collections', 'erc1155', 'weth9', 'hostile', 'protocols'];
 
 const artifacts = JSON.parse(readFileSync(artifactsPath, 'utf8'));
 const target = await (await import(`./${makerName}.mjs`)).default(artifacts);
