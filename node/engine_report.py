@@ -164,7 +164,7 @@ def _content(told: Disagreement) -> dict[str, Any]:
 def _state(read: ReadState) -> dict[str, Any]:
     slots: dict[str, dict[str, str]] = {}
     for (address, slot), value in sorted(read.slots.items()):
-        slots.setdefault(text_of(address), {})[str(slot)] = str(value)
+        slots.setdefault(text_of(address), {})[str(int.from_bytes(slot))] = str(value)
     return {
         "accounts": {
             text_of(address): _account_json(told) for address, told in sorted(read.accounts.items())

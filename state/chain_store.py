@@ -43,6 +43,7 @@ from state.log_index import LogIndex
 from state.log_terms import LocatedLog, LogTerms, blocks_by_bloom
 from state.proofs import AccountProof, Checkpoint, prove_account
 from state.reader import DictReader
+from state.slot_map import table_of
 from state.state_root import StateRoots, StateUpdate, committed_root
 from state.views import StateCaches, StateView
 
@@ -369,9 +370,9 @@ class ChainStore:
         caches.slots.advance(
             head.number,
             (
-                ((address, slot), value)
+                ((address, key), value)
                 for address, slots in changes.storage.items()
-                for slot, value in slots.items()
+                for key, value in table_of(slots).items()
             ),
             # Slots of a wiped account may be in the cache, and nobody knows which. Hardly ever happens, because since
             # EIP-6780 a contract is only destroyed in the transaction that creates it.

@@ -9,6 +9,7 @@ from chain.types import Address, Hash32
 from state.account import Account
 from state.changes import StateChanges
 from state.reader import StateReader
+from state.slot_map import table_of, word_key
 
 
 class ChangedReader:
@@ -22,7 +23,7 @@ class ChangedReader:
     def __init__(self, reader: StateReader) -> None:
         self._reader = reader
         self._accounts: dict[Address, Account | None] = {}
-        self._storage: dict[Address, dict[int, int]] = {}
+        self._storage: dict[Address, dict[bytes, int]] = {}
         self._wiped: dict[Address, None] = {}
         self._codes: dict[Hash32, bytes] = {}
 
@@ -33,7 +34,7 @@ class ChangedReader:
             self._wiped[address] = None
             self._storage[address] = {}
         for address, slots in changes.storage.items():
-            self._storage.setdefault(address, {}).update(slots)
+            self._storage.setdefault(address, {}).update(table_of(slots))
         self._accounts.update(changes.accounts)
         self._codes.update(changes.code)
 
@@ -43,7 +44,7 @@ class ChangedReader:
         return self._reader.account(address)
 
     def storage(self, address: Address, slot: int) -> int:
-        value = self._storage.get(address, {}).get(slot)
+        value = self._storage.get(address, {}).get(word_key(slot))
         if value is not None:
             return value
         return 0 if address in self._wiped else self._reader.storage(address, slot)

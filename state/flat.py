@@ -16,6 +16,7 @@ from chain.errors import InvariantViolation
 from chain.keccak import keccak256
 from chain.types import Address, Hash32
 from state.columns import Column
+from state.slot_map import SLOT_BYTES
 
 # About 250 bytes an entry. A hash costs 0.5 µs, a hit 0.1 µs; a block touches some ten thousand of each.
 REMEMBERED_HASHES: Final = 32_768
@@ -32,10 +33,14 @@ def hashed_address(address: Address) -> Hash32:
 
 
 @lru_cache(maxsize=REMEMBERED_HASHES)
+def _hashed_key(key: bytes) -> Hash32:
+    return keccak256(key)
+
+
 def hashed_slot(slot: int) -> Hash32:
     """Key of the slot in a storage trie. Raises InvariantViolation if `slot` does not fit 256 bits."""
     try:
-        return keccak256(slot.to_bytes(32, "big"))
+        return _hashed_key(slot.to_bytes(SLOT_BYTES))
     except OverflowError:
         raise InvariantViolation(f"storage slot {slot} is out of range") from None
 

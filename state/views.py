@@ -19,6 +19,7 @@ from state.account import Account, decode_flat_account
 from state.caches import ByteBoundedCache, VersionedCache
 from state.flat import account_key, code_key, decode_slot_value, slot_key
 from state.kv import DatabaseDamaged, KeyValueReader
+from state.slot_map import SLOT_BYTES
 
 CODE_OVERHEAD_BYTES: Final = 200  # of a cache entry besides the code itself
 
@@ -28,7 +29,7 @@ class StateCaches:
     """What is remembered of the newest committed state; see VersionedCache for how older views share it."""
 
     accounts: VersionedCache[Address, Account | None]
-    slots: VersionedCache[tuple[Address, int], int]
+    slots: VersionedCache[tuple[Address, bytes], int]
     codes: ByteBoundedCache[Hash32, bytes]  # by content, so true for every version
 
 
@@ -68,14 +69,14 @@ class StateView:
         return account
 
     def storage(self, address: Address, slot: int) -> int:
-        entry = self._slots.young.get((address, slot))
+        entry = self._slots.young.get((address, slot.to_bytes(SLOT_BYTES)))
         if entry is not None and entry[1] <= self.number:
             return entry[0]
         # Most slots that nobody has read before belong to accounts without storage: no need to look for them.
         return self._find_slot(address, slot) if self.has_storage(address) else 0
 
     def _find_slot(self, address: Address, slot: int) -> int:
-        key = (address, slot)
+        key = (address, slot.to_bytes(SLOT_BYTES))
         entry = self._slots.find(key, self.number)
         if entry is not None:
             return entry[0]

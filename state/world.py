@@ -23,6 +23,7 @@ from chain.types import Address, Hash32
 from state.account import MAX_BALANCE, MAX_NONCE, Account
 from state.changes import StateChanges
 from state.reader import StateReader
+from state.slot_map import SLOT_BYTES, SlotMap
 
 # nonce, balance, code hash. A plain tuple, because one is made for every write.
 _Fields: TypeAlias = tuple[int, int, Hash32]
@@ -62,8 +63,8 @@ class WorldState:
         self._reader = reader
         self._accounts: dict[Address, _Fields | None] = {}
         self._base_accounts: dict[Address, _Fields | None] = {}  # as the reader has them
-        self._storage: dict[Address, dict[int, int]] = {}
-        self._base_storage: dict[Address, dict[int, int]] = {}  # as the reader has it
+        self._storage: dict[Address, dict[bytes, int]] = {}  # slots are keys as state.slot_map says
+        self._base_storage: dict[Address, dict[bytes, int]] = {}  # as the reader has it
         self._wiped: dict[Address, bool] = {}  # storage that the reader has no longer counts
         self._codes: dict[Hash32, bytes] = {}  # by content, so an entry can stay when its writer is reverted
         self._journal: list[tuple[dict[Any, Any], Any, Any]] = []
@@ -71,11 +72,11 @@ class WorldState:
 
     def _reset_transaction(self) -> None:
         self._journal = []
-        self._originals: dict[tuple[Address, int], int] = {}  # of slots that were written
-        self._before_wipe: dict[Address, tuple[dict[int, int], bool]] = {}
-        self._transient: dict[tuple[Address, int], int] = {}
+        self._originals: dict[tuple[Address, bytes], int] = {}  # of slots that were written
+        self._before_wipe: dict[Address, tuple[dict[bytes, int], bool]] = {}
+        self._transient: dict[tuple[Address, bytes], int] = {}
         self._warm_addresses: dict[Address, None] = {}
-        self._warm_slots: dict[tuple[Address, int], None] = {}
+        self._warm_slots: dict[tuple[Address, bytes], None] = {}
         self._logs: dict[int, Log] = {}
         self._counters: dict[str, int] = {_REFUND: 0}
         self._created: dict[Address, None] = {}
@@ -241,6 +242,7 @@ class WorldState:
         self._wiped[address] = True
 
     def _load_slot(self, address: Address, slot: int) -> int:
+        key = slot.to_bytes(SLOT_BYTES)
         slots = self._storage.get(address)
         if slots is None:
             slots = self._storage[address] = {}
@@ -251,20 +253,20 @@ class WorldState:
             base = self._base_storage.get(address)
             if base is None:
                 base = self._base_storage[address] = {}
-            base[slot] = value
-        slots[slot] = value
+            base[key] = value
+        slots[key] = value
         return value
 
     def get_storage(self, address: Address, slot: int) -> int:
         """Value of the slot; 0 if never written."""
         try:
-            return self._storage[address][slot]
+            return self._storage[address][slot.to_bytes(SLOT_BYTES)]
         except KeyError:
             return self._load_slot(address, slot)
 
     def get_original_storage(self, address: Address, slot: int) -> int:
         """Value of the slot when the transaction began (EIP-2200)."""
-        original = self._originals.get((address, slot))
+        original = self._originals.get((address, slot.to_bytes(SLOT_BYTES)))
         return original if original is not None else self._unwritten_storage(address, slot)
 
     def _unwritten_storage(self, address: Address, slot: int) -> int:
@@ -273,24 +275,25 @@ class WorldState:
         if before is None:
             return self.get_storage(address, slot)
         slots, was_wiped = before
-        value = slots.get(slot)
+        value = slots.get(slot.to_bytes(SLOT_BYTES))
         if value is not None:
             return value
         return 0 if was_wiped else self._reader.storage(address, slot)
 
     def set_storage(self, address: Address, slot: int, value: int) -> None:
         """Write the slot; 0 clears it. `value` is below 2**256."""
+        key = slot.to_bytes(SLOT_BYTES)
         try:
             slots = self._storage[address]
-            previous = slots[slot]
+            previous = slots[key]
         except KeyError:
             previous = self._load_slot(address, slot)
             slots = self._storage[address]
-        key = (address, slot)
-        if key not in self._originals:
-            self._originals[key] = self._unwritten_storage(address, slot) if self._before_wipe else previous
-        self._journal.append((slots, slot, previous))
-        slots[slot] = value
+        place = (address, key)
+        if place not in self._originals:
+            self._originals[place] = self._unwritten_storage(address, slot) if self._before_wipe else previous
+        self._journal.append((slots, key, previous))
+        slots[key] = value
 
     def has_storage(self, address: Address) -> bool:
         """Whether the account has any non-zero slot (EIP-7610).
@@ -305,11 +308,11 @@ class WorldState:
 
     def get_transient(self, address: Address, slot: int) -> int:
         """Transient value of the slot (EIP-1153); 0 if not written in this transaction."""
-        return self._transient.get((address, slot), 0)
+        return self._transient.get((address, slot.to_bytes(SLOT_BYTES)), 0)
 
     def set_transient(self, address: Address, slot: int, value: int) -> None:
         """Write the transient slot."""
-        key = (address, slot)
+        key = (address, slot.to_bytes(SLOT_BYTES))
         self._journal.append((self._transient, key, self._transient.get(key, _ABSENT)))
         self._transient[key] = value
 
@@ -329,11 +332,11 @@ class WorldState:
 
     def is_warm_slot(self, address: Address, slot: int) -> bool:
         """Whether the slot was accessed in this transaction (EIP-2929)."""
-        return (address, slot) in self._warm_slots
+        return (address, slot.to_bytes(SLOT_BYTES)) in self._warm_slots
 
     def warm_slot(self, address: Address, slot: int) -> bool:
         """Mark the slot as accessed; True if it was cold."""
-        key = (address, slot)
+        key = (address, slot.to_bytes(SLOT_BYTES))
         if key in self._warm_slots:
             return False
         self._journal.append((self._warm_slots, key, _ABSENT))
@@ -435,17 +438,17 @@ class WorldState:
     def _wiped_in_store(self) -> tuple[Address, ...]:
         return tuple(address for address in self._wiped if self._reader.has_storage(address))
 
-    def _changed_storage(self) -> dict[Address, dict[int, int]]:
-        changed: dict[Address, dict[int, int]] = {}
+    def _changed_storage(self) -> dict[Address, SlotMap]:
+        changed: dict[Address, SlotMap] = {}
         for address, slots in self._storage.items():
             # Storage may be written without ever looking at the account, so this may ask the reader.
             if self._fields(address) is None:
                 continue  # an account that does not exist has no storage; its old slots are wiped
             if address in self._wiped:
-                differing = {slot: value for slot, value in slots.items() if value}
+                differing = {key: value for key, value in slots.items() if value}
             else:
                 base = self._base_storage[address]
-                differing = {slot: value for slot, value in slots.items() if value != base[slot]}
+                differing = {key: value for key, value in slots.items() if value != base[key]}
             if differing:
-                changed[address] = differing
+                changed[address] = SlotMap(differing)
         return changed

@@ -29,7 +29,7 @@ from vm.forks import Fork
 from vm.message import CallKind, Message
 from vm.requests import requests_hash
 from vm.rules import rules_of
-from vm.system.runtime.hooks import SYSTEM_SENDER as SYSTEM_ADDRESS
+from vm.system.addresses import SYSTEM_ADDRESS
 from vm.system.runtime.hooks import HookResult, run_begin_block, run_end_block
 from vm.transaction import TransactionResult, apply_transaction
 

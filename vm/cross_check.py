@@ -21,6 +21,7 @@ from chain.types import Address, Hash32
 from state.account import Account
 from state.changes import StateChanges
 from state.reader import StateReader
+from state.slot_map import word_key
 from vm.block import BlockBuilder, BlockResult
 from vm.engines import Engine
 from vm.environment import BlockEnvironment
@@ -108,7 +109,7 @@ class ReadState:
     def __init__(self, reader: StateReader) -> None:
         self._reader = reader
         self.accounts: dict[Address, Account | None] = {}
-        self.slots: dict[tuple[Address, int], int] = {}
+        self.slots: dict[tuple[Address, bytes], int] = {}  # slots by their keys, see state.slot_map
         self.codes: dict[Hash32, bytes] = {}
         self.has_slots: dict[Address, bool] = {}
         self.block_hashes: dict[int, Hash32 | None] = {}
@@ -118,7 +119,7 @@ class ReadState:
         return told
 
     def storage(self, address: Address, slot: int) -> int:
-        told = self.slots[address, slot] = self._reader.storage(address, slot)
+        told = self.slots[address, word_key(slot)] = self._reader.storage(address, slot)
         return told
 
     def code(self, code_hash: Hash32) -> bytes:

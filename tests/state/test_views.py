@@ -7,6 +7,7 @@ from state.account import Account, encode_flat_account
 from state.caches import ByteBoundedCache, VersionedCache
 from state.flat import account_key, code_key, encode_slot_value, slot_key
 from state.kv import DatabaseDamaged, MemoryStore
+from state.slot_map import word_key
 from state.views import StateCaches, StateView
 from tests.state.chain_builder import make_address
 
@@ -82,7 +83,7 @@ def test_views_of_two_versions_share_caches_without_mixing(rows: MemoryStore) ->
         sync=True,
     )
     shared.accounts.advance(1, [(WITH_STORAGE, changed)])
-    shared.slots.advance(1, [((WITH_STORAGE, 5), 60)])
+    shared.slots.advance(1, [((WITH_STORAGE, word_key(5)), 60)])
     new = StateView(1, rows.snapshot(), shared)
     for _ in range(2):
         assert (old.account(WITH_STORAGE), new.account(WITH_STORAGE)) == (ACCOUNT, changed)

@@ -34,7 +34,6 @@ from tests.vm.worlds import (
 from vm.block import (
     BEACON_ROOTS_ADDRESS,
     HISTORY_STORAGE_ADDRESS,
-    SYSTEM_ADDRESS,
     BlockBuilder,
     begin_block,
     execute_block,
@@ -50,6 +49,7 @@ from vm.errors import (
 )
 from vm.forks import Fork
 from vm.gas import BLOCK_SIZE_LIMIT
+from vm.system.addresses import SYSTEM_ADDRESS
 
 # The deployed code of the two system contracts, from EIP-4788 and EIP-2935.
 BEACON_ROOTS_CODE = bytes.fromhex(

@@ -23,14 +23,9 @@ from tests.vm.worlds import (
     word,
 )
 from vm import engines
-from vm.call import (
-    create2_address,
-    create_address,
-    execute_create,
-    execute_message,
-    new_context,
-)
+from vm.call import execute_create, execute_message, new_context
 from vm.context import CreateRequest, ExecutionContext
+from vm.creation_address import create2_address, create_address
 from vm.environment import TransactionContext
 from vm.message import CallKind, Message, Outcome, Status
 

@@ -23,6 +23,9 @@ def is_reserved(address: Address) -> bool:
     return address.startswith(_PREFIX)
 
 
+SYSTEM_ADDRESS: Final = Address(bytes.fromhex("fffffffffffffffffffffffffffffffffffffffe"))
+"""Who makes the protocol's own calls and runs hooks (EIP-4788); nobody has its key."""
+
 STAKING: Final = chain_contract_address(0x01)
 DISTRIBUTION: Final = chain_contract_address(0x02)
 SLASHING: Final = chain_contract_address(0x03)

@@ -18,6 +18,7 @@ from chain.receipt import Log
 from chain.transaction import AccessList, Transaction
 from chain.types import Address
 from state.reader import StateReader
+from state.slot_map import word_key
 from state.world import WorldState
 from vm import gas as prices
 from vm.creation_address import create_address
@@ -55,11 +56,11 @@ class AccessListTracer:
     def __init__(self, known: AccessList, excluded: frozenset[Address]) -> None:
         self._excluded = excluded
         self._budget = Budget()
-        self.touched: dict[Address, set[int]] = {}
+        self.touched: dict[Address, set[bytes]] = {}  # slots by their keys, see state.slot_map
         for address, slots in known:
-            self._account(address).update(slots)
+            self._account(address).update([word_key(slot) for slot in slots])
 
-    def _account(self, address: Address) -> set[int]:
+    def _account(self, address: Address) -> set[bytes]:
         slots = self.touched.get(address)
         if slots is None:
             self._budget.take(ENTRY_BYTES)
@@ -79,9 +80,9 @@ class AccessListTracer:
         if slot is None:
             if address not in self._excluded:
                 self._account(address)
-        elif slot not in (slots := self._account(address)):
+        elif (key := word_key(slot)) not in (slots := self._account(address)):
             self._budget.take(ENTRY_BYTES)
-            slots.add(slot)
+            slots.add(key)
 
     def log(self, log: Log) -> None:
         """Nothing to note."""
@@ -97,7 +98,10 @@ class AccessListTracer:
 
     def access_list(self) -> AccessList:
         """Accounts and slots in ascending order."""
-        return tuple((address, tuple(sorted(slots))) for address, slots in sorted(self.touched.items()))
+        return tuple(
+            (address, tuple([int.from_bytes(key) for key in sorted(slots)]))
+            for address, slots in sorted(self.touched.items())
+        )
 
 
 def create_access_list(

@@ -8,7 +8,7 @@ that counts as deleted although the call that destroyed it was undone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from chain.keccak import EMPTY_KECCAK
 from chain.receipt import Log
 from chain.types import Address, Hash32
 from state.reader import DictReader
+from state.slot_map import SlotMap, word_key
 from state.world import WorldState
 from vm.context import delegation_target
 from vm.creation_address import create_address
@@ -50,7 +51,7 @@ class _Touched:
     nonce: int
     balance: int
     code_hash: Hash32
-    slots: dict[int, int] = field(default_factory=dict)
+    slots: SlotMap = field(default_factory=lambda: SlotMap({}))
 
     @property
     def is_empty(self) -> bool:
@@ -144,10 +145,10 @@ class PrestateTracer:
             self._touch_slot(addresses[0], slot)
 
     def _touch_slot(self, own: Address, slot: int) -> None:
-        slots = self._touched[own].slots
-        if self._storage and slot not in slots:
+        table, key = self._touched[own].slots.table, word_key(slot)
+        if self._storage and key not in table:
             self._budget.take(SLOT_BYTES)
-            slots[slot] = self._before.get_storage(own, slot)
+            table[key] = self._before.get_storage(own, slot)
 
     def touch(self, address: Address, slot: int | None) -> None:
         self._touch(address)
@@ -160,18 +161,20 @@ class PrestateTracer:
     def finish(self, world: WorldState, result: TransactionResult) -> None:  # noqa: ARG002
         for address, touched in sorted(self._touched.items()):
             if self._diff and (not touched.is_empty and not world.exists(address)):
-                self._pre[hex_bytes(address)] = self._fields(address, touched, touched.slots)  # it is gone
+                self._pre[hex_bytes(address)] = self._fields(
+                    address, touched, touched.slots.items()
+                )  # it is gone
             elif self._diff:
                 self._compare(address, touched, world)
             elif self._with_empty or not touched.is_empty:
-                self._pre[hex_bytes(address)] = self._fields(address, touched, touched.slots)
+                self._pre[hex_bytes(address)] = self._fields(address, touched, touched.slots.items())
 
     def _now(self, address: Address, touched: _Touched, world: WorldState) -> _Touched:
         return _Touched(
             world.get_nonce(address),
             world.get_balance(address),
             world.get_code_hash(address),
-            {slot: world.get_storage(address, slot) for slot in touched.slots},
+            SlotMap({word_key(slot): world.get_storage(address, slot) for slot in touched.slots}),
         )
 
     def _compare(self, address: Address, was: _Touched, world: WorldState) -> None:
@@ -188,9 +191,9 @@ class PrestateTracer:
         slots = [slot for slot, value in was.slots.items() if now.slots[slot] != value]
         if not changed and not slots:
             return
-        new = {slot: now.slots[slot] for slot in slots if now.slots[slot]}
+        new = [(slot, now.slots[slot]) for slot in slots if now.slots[slot]]
         if not was.is_empty:
-            old = {slot: was.slots[slot] for slot in slots if was.slots[slot]}
+            old = [(slot, was.slots[slot]) for slot in slots if was.slots[slot]]
             self._pre[hex_bytes(address)] = self._fields(address, was, old)
         self._post[hex_bytes(address)] = changed | _storage(new)
 
@@ -198,7 +201,9 @@ class PrestateTracer:
         self._budget.take(2 * len(code))
         return hex_bytes(code)
 
-    def _fields(self, address: Address, account: _Touched, slots: Mapping[int, int]) -> dict[str, Any]:
+    def _fields(
+        self, address: Address, account: _Touched, slots: Iterable[tuple[int, int]]
+    ) -> dict[str, Any]:
         """Of an account as it was before."""
         fields: dict[str, Any] = {"balance": hex(account.balance)}
         if account.code_hash != EMPTY_KECCAK and self._code:
@@ -216,7 +221,6 @@ class PrestateTracer:
         return msgspec.json.encode(self.result())
 
 
-def _storage(slots: Mapping[int, int]) -> dict[str, Any]:
-    if not slots:
-        return {}
-    return {"storage": {hex_word(slot): hex_word(value) for slot, value in sorted(slots.items())}}
+def _storage(slots: Iterable[tuple[int, int]]) -> dict[str, Any]:
+    shown = {hex_word(slot): hex_word(value) for slot, value in sorted(slots)}
+    return {"storage": shown} if shown else {}

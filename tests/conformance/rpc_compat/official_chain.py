@@ -47,12 +47,13 @@ from tests.conformance.rpc_compat.records import (
 from tests.conformance.vectors import vectors_folder
 from tests.conformance.worker import REPOSITORY
 from tests.rpc.dev_chain import DevChain
-from vm.block import SYSTEM_ADDRESS, SYSTEM_CALL_GAS, begin_block
+from vm.block import SYSTEM_CALL_GAS, begin_block
 from vm.call import new_context
 from vm.environment import BlockEnvironment, TransactionContext
 from vm.forks import Fork
 from vm.message import CallKind, Message
 from vm.rules import blob_base_fee, rules_of
+from vm.system.addresses import SYSTEM_ADDRESS
 from vm.transaction import TransactionResult, apply_transaction
 
 OFFICIAL_FOLDER: Final = vectors_folder(REPOSITORY, "AURIGRAPH_VECTORS") / "execution-apis"

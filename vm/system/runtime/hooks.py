@@ -18,6 +18,7 @@ from state.world import WorldState
 from vm.call import new_context
 from vm.environment import BlockEnvironment, TransactionContext
 from vm.evm.frame import ExceptionalHalt
+from vm.system.addresses import SYSTEM_ADDRESS
 from vm.system.contract import Contract
 from vm.system.errors import Revert
 from vm.system.gas import HOOK_GAS
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 GENESIS_GAS: Final = 1 << 62
 """Block 0 is made once, from a file whose size is bounded."""
-
-SYSTEM_SENDER: Final = Address(bytes.fromhex("fffffffffffffffffffffffffffffffffffffffe"))
-"""Who calls hooks: EIP-4788's SYSTEM_ADDRESS, which nobody has the key of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def run_genesis(
         if hook is None:
             continue
         frame = _frame(
-            new_context(world, env, TransactionContext(SYSTEM_SENDER, 0)), entry.address, GENESIS_GAS
+            new_context(world, env, TransactionContext(SYSTEM_ADDRESS, 0)), entry.address, GENESIS_GAS
         )
         try:
             hook(entry.contract(frame), configuration)
@@ -112,7 +110,7 @@ def _run_hook(
     hook: Callable[..., Any],
 ) -> tuple[ValidatorUpdate, ...] | None:
     """Raises HookFailed, with everything undone."""
-    context = new_context(world, env, TransactionContext(SYSTEM_SENDER, 0))
+    context = new_context(world, env, TransactionContext(SYSTEM_ADDRESS, 0))
     snapshot = world.snapshot()
     try:
         updates: tuple[ValidatorUpdate, ...] | None = hook(contract(_frame(context, address, HOOK_GAS)))
@@ -124,4 +122,4 @@ def _run_hook(
 
 def _frame(context: ExecutionContext, address: Address, gas: int) -> Frame:
     context.world.warm_address(address)
-    return Frame(context, address, SYSTEM_SENDER, 0, gas, 0, False, locks_of(context))
+    return Frame(context, address, SYSTEM_ADDRESS, 0, gas, 0, False, locks_of(context))

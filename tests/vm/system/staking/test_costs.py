@@ -11,11 +11,10 @@ from chain.types import Address
 from tests.vm.system.staking.network import Network, consensus_key, text
 from vm.call import new_context
 from vm.environment import CommitVote, Misbehaviour, TransactionContext
-from vm.system.addresses import DISTRIBUTION, SLASHING, STAKING
+from vm.system.addresses import DISTRIBUTION, SLASHING, STAKING, SYSTEM_ADDRESS
 from vm.system.contract import Contract
 from vm.system.gas import HOOK_GAS
 from vm.system.runtime.frame import Frame
-from vm.system.runtime.hooks import SYSTEM_SENDER
 from vm.system.staking.bonded_set import MAX_SEAT_CHANGES
 from vm.system.staking.consensus_key import key_to_text, prove_possession
 from vm.system.staking.distribution import Distribution
@@ -47,9 +46,9 @@ def hook_gas(
     world = chain.world
     world.begin_transaction()
     block = replace(chain.block, votes=tuple(votes), misbehaviour=tuple(misbehaviour))
-    context = new_context(world, block, TransactionContext(SYSTEM_SENDER, 0))
+    context = new_context(world, block, TransactionContext(SYSTEM_ADDRESS, 0))
     world.warm_address(target)
-    frame = Frame(context, target, SYSTEM_SENDER, 0, HOOK_GAS, 0, False, {})
+    frame = Frame(context, target, SYSTEM_ADDRESS, 0, HOOK_GAS, 0, False, {})
     getattr(HOOKS[target](frame), stage)()
     return HOOK_GAS - frame.gas
 
