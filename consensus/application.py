@@ -54,6 +54,7 @@ class Validation:
     valid: bool
     reason: str
     is_peer_fault: bool = True
+    parent_commit: Commit | None = None  # the commit that a valid block carries, verified
 
 
 class Application(Protocol):

@@ -117,21 +117,20 @@ def with_late_precommit(commit: Commit, validators: ValidatorSet, vote: Vote) ->
     return replace(commit, signatures=tuple(slots))
 
 
-def contradiction_of_late_precommit(
-    commit: Commit, validators: ValidatorSet, vote: Vote
-) -> DuplicateVoteEvidence | None:
-    """What a precommit after the decision proves, if its validator's slot holds another vote of that round."""
-    index = validators.index_of(vote.validator)
-    if index is None or vote.kind is not VoteKind.PRECOMMIT:
-        return None
-    slot = commit.signatures[index]
-    if (vote.height, vote.round) != (commit.height, commit.round) or slot.block_id_flag is BlockIdFlag.ABSENT:
-        return None
-    known = commit.block_id if slot.block_id_flag is BlockIdFlag.COMMIT else None
-    if vote.block_id == known:
-        return None
-    voted = Vote(VoteKind.PRECOMMIT, commit.height, commit.round, known, slot.validator, slot.signature)
-    return DuplicateVoteEvidence(voted, vote)
+def precommits_of_commit(commit: Commit) -> tuple[Vote, ...]:
+    """The single votes that the commit holds, for its block and for nil."""
+    return tuple(
+        Vote(
+            VoteKind.PRECOMMIT,
+            commit.height,
+            commit.round,
+            commit.block_id if slot.block_id_flag is BlockIdFlag.COMMIT else None,
+            slot.validator,
+            slot.signature,
+        )
+        for slot in commit.signatures
+        if slot.block_id_flag is not BlockIdFlag.ABSENT
+    )
 
 
 def verify_commit(

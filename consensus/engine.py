@@ -20,7 +20,7 @@ from consensus import messages as m
 from consensus import round_machine as machine
 from consensus.certificates import (
     commit_of_precommits,
-    contradiction_of_late_precommit,
+    precommits_of_commit,
     round_certificate_of_votes,
     with_late_precommit,
 )
@@ -31,6 +31,7 @@ from consensus.round_machine import RoundState
 from consensus.types import (
     NO_ROUND,
     Commit,
+    DuplicateVoteEvidence,
     Evidence,
     Height,
     PeerTag,
@@ -75,6 +76,8 @@ class _HeightWork:
         self.own_votes: dict[VoteKind, Vote] = {}
         self.own_proposal: Proposal | None = None
         self.accused: set[Address] = set()
+        # Precommits of the height before: what a late one is compared with.
+        self.last_precommits: dict[Address, Vote] = {}
         self.is_sync_requested = False
 
 
@@ -146,7 +149,8 @@ class Engine:
         if work is None:
             return 0
         keepers = work.votes.size() + work.proposals.size() + work.early.size()
-        return keepers + len(work.unsigned) + len(work.unjudged) + len(work.timeouts) + len(work.accused)
+        others = len(work.unjudged) + len(work.timeouts) + len(work.accused) + len(work.last_precommits)
+        return keepers + len(work.unsigned) + others
 
     # --- heights and rounds ---
 
@@ -158,8 +162,15 @@ class Engine:
         self._effects.append(m.CancelTimeouts(start.height, 0))
         self._announce(work)
         self._schedule(work, TimeoutKind.REBROADCAST, 0, start.params.timeout_ms(TimeoutKind.PROPOSE, 0))
+        if work.last_commit is not None:
+            known = precommits_of_commit(work.last_commit)
+            work.last_precommits = {vote.validator: vote for vote in known}
         if before is None or before.start.height != start.height - 1:
             return
+        if work.last_commit is not None:
+            # Also those for another block, which have no slot in the commit.
+            others = before.votes.votes(work.last_commit.round, VoteKind.PRECOMMIT)
+            work.last_precommits = {**others, **work.last_precommits}
         effects = self._effects
         for received in (*_late_precommits(before, work.last_commit), *before.early.drain()):
             effects.extend(self.handle(received))
@@ -337,12 +348,14 @@ class Engine:
         """A precommit of the decided height; the next block's commit shows that its validator was there."""
         if work.last_commit is None or work.start.last_validators is None:
             return
-        evidence = contradiction_of_late_precommit(
-            work.last_commit, work.start.last_validators, received.vote
-        )
-        if evidence is not None:
-            self._accuse(work, received.vote.validator, evidence)
-        commit = with_late_precommit(work.last_commit, work.start.last_validators, received.vote)
+        if received.vote.validator not in work.start.last_validators:
+            return
+        vote = received.vote
+        if vote.kind is VoteKind.PRECOMMIT and vote.round == work.last_commit.round:
+            known = work.last_precommits.setdefault(vote.validator, vote)
+            if known.block_id != vote.block_id:
+                self._accuse(work, vote.validator, DuplicateVoteEvidence(known, vote))
+        commit = with_late_precommit(work.last_commit, work.start.last_validators, vote)
         if commit is not None:
             self._persist(received)
             work.last_commit = commit

@@ -21,7 +21,7 @@ from chain.types import Address, Hash32
 from consensus import messages as m
 from consensus.application import BuiltBlock, ChainPosition, Validation
 from consensus.catch_up import FetchedBlock
-from consensus.certificates import verify_commit
+from consensus.certificates import precommits_of_commit, verify_commit
 from consensus.codec import encode_message
 from consensus.engine import Engine
 from consensus.errors import InvalidMessage
@@ -382,6 +382,11 @@ class Replica:
             log.warning("block_refused", height=job.height, reason=validation.reason)
             if job.peer and validation.is_peer_fault:
                 self._port.penalise(job.peer, f"block refused: {validation.reason}")
+        # The proposer may have votes that never came here, or others of the same validators.
+        for vote in (
+            () if validation.parent_commit is None else precommits_of_commit(validation.parent_commit)
+        ):
+            self._feed(m.VoteReceived(vote))
         ready = self._blocks.validated(job, validation)
         fetched = self._checking
         if fetched is not None and job.decided and fetched.payload == job.payload:

@@ -183,7 +183,7 @@ class ChainApplication:
             self._executed = {at: kept for at, kept in self._executed.items() if kept.encoded != payload}
             return outcome
         self._remember(head, outcome)
-        return Validation(outcome.block.hash, True, "")
+        return Validation(outcome.block.hash, True, "", parent_commit=outcome.payload.record.last_commit)
 
     async def commit(self, payload: bytes, commit: Commit) -> ChainPosition:
         """Writes the decided block; all that follows from it is durable when this returns."""

@@ -6,8 +6,8 @@ from chain.types import Hash32
 from consensus.certificates import (
     commit_hash,
     commit_of_precommits,
-    contradiction_of_late_precommit,
     polka_certificate_of_prevotes,
+    precommits_of_commit,
     prevotes_of_polka,
     round_certificate_of_votes,
     verify_commit,
@@ -250,29 +250,13 @@ def test_wrong_round_certificates_are_refused() -> None:
         verify_round_certificate(CHAIN_ID, SET, RoundCertificate(PRECOMMIT_ANY, 9, 5, forged))
 
 
-@pytest.mark.parametrize("first", [V, None])
-def test_a_late_precommit_that_contradicts_the_commit_is_evidence(first: Hash32 | None) -> None:
-    known = commit({0: V, 1: V, 2: first})
-    second = vote(PRECOMMIT, 9, 1, W, 2)
-    evidence = contradiction_of_late_precommit(known, SET, second)
-    assert evidence == DuplicateVoteEvidence(vote(PRECOMMIT, 9, 1, first, 2), second)
-    verify_evidence(CHAIN_ID, SET, evidence)
-
-
-@pytest.mark.parametrize(
-    "late",
-    [
-        vote(PRECOMMIT, 9, 1, V, 2),
-        vote(PRECOMMIT, 9, 1, W, 3),
-        vote(PRECOMMIT, 9, 2, W, 2),
-        vote(PRECOMMIT, 8, 1, W, 2),
-        vote(PREVOTE, 9, 1, W, 2),
-        vote(PRECOMMIT, 9, 1, W, 7),
-    ],
-    ids=["the same", "absent so far", "other round", "other height", "prevote", "stranger"],
-)
-def test_other_late_votes_prove_nothing(late: Vote) -> None:
-    assert contradiction_of_late_precommit(commit({0: V, 1: V, 2: V}), SET, late) is None
+def test_a_commit_gives_back_the_votes_that_it_was_made_of() -> None:
+    made = commit({0: V, 1: V, 2: None})
+    assert precommits_of_commit(made) == (
+        vote(PRECOMMIT, 9, 1, V, 0),
+        vote(PRECOMMIT, 9, 1, V, 1),
+        vote(PRECOMMIT, 9, 1, None, 2),
+    )
 
 
 def test_evidence_of_two_contradicting_messages_passes() -> None:

@@ -682,16 +682,47 @@ def test_a_precommit_that_comes_late_completes_the_last_commit_and_enters_the_ne
     assert [s.block_id_flag for s in built.last_commit.signatures][2] is BlockIdFlag.COMMIT
 
 
-def test_a_precommit_that_contradicts_the_last_commit_is_reported_once() -> None:
+LATE = [m.VoteReceived(plain_vote(PRECOMMIT, 0, choice, 2)) for choice in (V, None, W)]
+
+
+@pytest.mark.parametrize("first", LATE)
+@pytest.mark.parametrize("second", LATE)
+def test_precommits_that_contradict_each_other_after_the_decision_are_evidence(
+    first: m.VoteReceived, second: m.VoteReceived
+) -> None:
+    """Whether the first one came in time, alone has a slot in the commit, or came late as well."""
+    thin = commit(V, 0, 0, 1, 3)
+    start = m.StartHeight(2, SET, SET, PARAMS, thin, SET)
+    expected = [] if first == second else [m.ReportEvidence(DuplicateVoteEvidence(first.vote, second.vote))]
+
+    late = Bench(me=0, begin=False)
+    late.give(m.CertifiedBlock(V, thin), start, first)
+    reports = [effect for effect in late.give(second) if isinstance(effect, m.ReportEvidence)]
+    assert reports == expected
+    assert late.give(second) == []
+
+    in_time = decided_bench()
+    in_time.give(first, start)
+    reports = [effect for effect in in_time.give(second) if isinstance(effect, m.ReportEvidence)]
+    assert reports == expected
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        plain_vote(PRECOMMIT, 1, W, 1),
+        plain_vote(PREVOTE, 0, W, 1),
+        plain_vote(PRECOMMIT, 0, V, 1),
+        plain_vote(PRECOMMIT, 0, W, 7),
+    ],
+    ids=["other round", "prevote", "the same", "stranger"],
+)
+def test_other_late_votes_prove_nothing(other: Vote) -> None:
     bench = Bench(me=0, begin=False)
-    bench.give(m.CertifiedBlock(V, commit(V, 0, 0, 1, 3)))
-    bench.give(m.StartHeight(2, SET, SET, PARAMS, commit(V, 0, 0, 1, 3), SET))
-    other = m.VoteReceived(plain_vote(PRECOMMIT, 0, W, 3))
-    (report,) = bench.give(other)
-    assert isinstance(report, m.ReportEvidence)
-    assert report.evidence == DuplicateVoteEvidence(plain_vote(PRECOMMIT, 0, V, 3), other.vote)
-    assert bench.give(other) == []
-    assert bench.engine.last_commit == commit(V, 0, 0, 1, 3)
+    thin = commit(V, 0, 0, 1, 2)
+    bench.give(m.CertifiedBlock(V, thin), m.StartHeight(2, SET, SET, PARAMS, thin, SET))
+    assert bench.give(m.VoteReceived(other)) == []
+    assert bench.engine.last_commit == thin
 
 
 def test_being_behind_is_noticed_once() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from consensus.application import ChainPosition, Validation
+from consensus.certificates import commit_of_precommits
 from consensus.codec import encode_message
 from consensus.params import ConsensusParams
 from consensus.ports import ValidateJob
 from consensus.replica import Replica
-from consensus.types import DuplicateVoteEvidence, VoteKind
+from consensus.types import Commit, DuplicateVoteEvidence, VoteKind
 from consensus.wal import Wal
-from tests.consensus.committee import CHAIN_ID, block, committee, vote
+from tests.consensus.committee import CHAIN_ID, block, committee, key, vote
 from tests.consensus.recording_port import HandClock, RecordingPort
 from tests.sim.disk import SimDisk
 
@@ -50,6 +51,30 @@ def test_double_signing_is_reported_again_when_the_process_ended_before_anybody_
     restarted = RecordingPort()
     follower(restarted, disk)
     assert restarted.evidence == expected
+
+
+def test_the_commit_in_a_block_brings_votes_that_never_came_here() -> None:
+    """They complete the own commit, and contradict what this node alone was told."""
+    port = RecordingPort()
+    wal = Wal.open(SimDisk(), lambda: b"markmark")
+    replica = Replica(
+        chain_id=CHAIN_ID, params=ConsensusParams(), signer=None, wal=wal, port=port, clock=HandClock()
+    )
+    validators = committee(1, 1, 1, 1, 1)
+
+    def committed(*voters: int, nil: int | None = None) -> Commit:
+        votes = {key(i).address: vote(VoteKind.PRECOMMIT, 1, 0, BLOCK, i) for i in voters}
+        if nil is not None:
+            votes[key(nil).address] = vote(VoteKind.PRECOMMIT, 1, 0, None, nil)
+        return commit_of_precommits(validators, 1, 0, BLOCK, votes)
+
+    own, others = committed(0, 1, 2, 3), committed(0, 1, 2, 4, nil=3)
+    replica.start(ChainPosition(1, BLOCK, 0, validators, validators, own, validators))
+    replica._jobs.add(ValidateJob(2, block("next"), b"payload", b"peer"))
+    replica.on_job_done(Validation(block("next"), True, "", parent_commit=others))
+    nil_vote, block_vote = (vote(VoteKind.PRECOMMIT, 1, 0, choice, 3) for choice in (None, BLOCK))
+    assert port.evidence == [DuplicateVoteEvidence(block_vote, nil_vote)]
+    assert replica._engine.last_commit == committed(0, 1, 2, 3, 4)
 
 
 def test_a_verdict_of_another_height_is_dropped() -> None:

@@ -80,6 +80,15 @@ async def test_reported_evidence_is_in_the_next_block_once_and_its_hooks_hear_of
     assert len(chain.application._evidence) == 0
 
 
+async def test_consensus_gets_the_commit_that_a_valid_block_carries(chain: HandDrivenChain) -> None:
+    height, _, payload = await chain.build()
+    assert (await chain.application.validate(height, payload)).parent_commit is None
+    await chain.decide()
+    height, _, payload = await chain.build()
+    validation = await chain.application.validate(height, payload)
+    assert validation.parent_commit == chain.application.position().last_commit is not None
+
+
 async def test_the_first_block_has_no_votes(chain: HandDrivenChain) -> None:
     await chain.decide()
     for number in (0, 1):
