@@ -17,6 +17,7 @@ from chain.types import Address, Hash32
 from rpc.errors import RpcFault
 from rpc.params.method import MalformedArgument, Parameter
 from rpc.params.values import address, byte_string, elements, hash32, members, quantity, uint64
+from state.slot_map import SlotMap
 from vm.environment import BlockEnvironment
 from vm.overrides import AccountOverride
 from vm.simulation import CallRequest
@@ -138,12 +139,9 @@ def _account_override(value: object) -> AccountOverride:
     return AccountOverride(**read)
 
 
-def _slots(value: object) -> dict[int, int]:
+def _slots(value: object) -> SlotMap:
     fields = members(value, "map[common.Hash]common.Hash")
-    return {
-        int.from_bytes(hash32(slot), "big"): int.from_bytes(hash32(content), "big")
-        for slot, content in fields.items()
-    }
+    return SlotMap({bytes(hash32(slot)): int.from_bytes(hash32(content)) for slot, content in fields.items()})
 
 
 _ACCOUNT_FIELDS: Final[Mapping[str, tuple[str, Codec]]] = {
