@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import trio
 
+from chain.types import Hash32
+from consensus.codec import encode_message
 from consensus.driver import ConsensusDriver
+from consensus.sign_bytes import sign_digest
 from consensus.signer import FileSigner
-from consensus.types import BlockIdFlag
+from consensus.types import BlockIdFlag, Vote, VoteKind
 from genesis import ConsensusParameters
 from node.clock import wall_time_ms
 from node.validator_registry import STAKING_REGISTRY
@@ -108,10 +111,12 @@ class Machine:
 
 
 @asynccontextmanager
-async def running(folder: Path, count: int) -> AsyncIterator[tuple[trio.Nursery, Hub, list[Machine]]]:
+async def running(
+    folder: Path, count: int, without: int | None = None
+) -> AsyncIterator[tuple[trio.Nursery, Hub, list[Machine]]]:
     async with trio.open_nursery() as nursery:
         hub = Hub(nursery)
-        machines = [Machine(hub, folder, f"node{index}", index) for index in range(count)]
+        machines = [Machine(hub, folder, f"node{index}", index) for index in range(count) if index != without]
         for machine in machines:
             nursery.start_soon(machine.run, hub)
         try:
@@ -170,3 +175,34 @@ async def test_a_fifth_node_joins_by_staking_and_one_that_signs_twice_leaves(tmp
         honest = [machine.transport.penalties for machine in machines]
         assert honest == [[]] * 5
     twin.chain.close()
+
+
+def _precommit(height: int, block_id: Hash32 | None) -> bytes:
+    key = consensus_key(2)
+    vote = Vote(VoteKind.PRECOMMIT, height, 0, block_id, key.address)
+    return encode_message(vote.signed(key.sign_compact(sign_digest(CHAIN_ID, vote))))
+
+
+@pytest.mark.slow
+async def test_one_that_tells_each_node_something_else_is_found_out_by_the_commits_in_blocks(
+    tmp_path: Path,
+) -> None:
+    """No node ever gets two contradicting votes: one hears nil, the others a block that does not exist."""
+    accused = consensus_key(2).address
+    async with running(tmp_path, 4, without=2) as (_, hub, machines):
+        liar = MemoryTransport(hub, b"liar", lambda _: None)
+        liar.connect()
+        first, last = machines[0], machines[-1]
+        told = 0
+        with trio.fail_after(WITHIN_S):
+            while accused in first.members():
+                height = max(machine.height for machine in machines) + 1
+                if height > told:
+                    told = height
+                    nil, other = _precommit(height, None), _precommit(height, Hash32(b"\x17" * 32))
+                    for machine in machines:
+                        await liar.send(machine.name.encode(), nil if machine is last else other)
+                await trio.sleep(0.01)
+        assert STAKING_REGISTRY.is_tombstoned(first.chain.store.latest_state(), accused)
+        penalised = {peer for machine in machines for peer, _ in machine.transport.penalties}
+        assert penalised <= {b"liar"}, "it goes on voting when it has no seat any more"
