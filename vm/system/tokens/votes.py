@@ -16,7 +16,6 @@ from chain.keccak import keccak256
 from vm.system.abi.codec import encoder
 from vm.system.abi.types import AddressType, FixedBytesType, UintType
 from vm.system.access.erc165 import ERC165
-from vm.system.errors import PanicCode
 from vm.system.framework import (
     ZERO_ADDRESS,
     Array,
@@ -24,7 +23,6 @@ from vm.system.framework import (
     Event,
     Indexed,
     Map,
-    Panic,
     Struct,
     address,
     bytes32,
@@ -179,7 +177,7 @@ class Votes(ERC165, EIP712, Nonces, SignatureChecks, implements=(IVotes, IERC637
             self.emit(self.DelegateVotesChanged(to, before, after))
 
     def _push(self, history: Array[Checkpoint208], change: int) -> tuple[int, int]:
-        """Votes before and after. One checkpoint for each block."""
+        """Votes before and after. One checkpoint for each block. What its 208 bits cannot hold is Panic(0x11)."""
         now, length = self.block_number, len(history)
         if length == 0:
             before = 0
@@ -187,8 +185,6 @@ class Votes(ERC165, EIP712, Nonces, SignatureChecks, implements=(IVotes, IERC637
             last = history[length - 1]
             before = last.value
         after = before + change
-        if not 0 <= after <= MAX_SUPPLY:
-            raise Panic(PanicCode.OVERFLOW)
         if length and last.key == now:
             last.value = after
         else:

@@ -68,6 +68,7 @@ def test_bent_signatures_have_openzeppelins_errors(checker: ContractHandle) -> N
     half = (ORDER // 2 + 1).to_bytes(32)
     with reverts(SignatureChecks.ECDSAInvalidSignatureS, half):
         checker.recovered(DIGEST, v, r, half)
+    assert checker.recovered(DIGEST, v, r, (ORDER // 2).to_bytes(32)) != ALICE  # the greatest that is good
     with reverts(SignatureChecks.ECDSAInvalidSignature):
         checker.recovered(DIGEST, v - 27, r, s)
     with reverts(SignatureChecks.ECDSAInvalidSignature):

@@ -59,6 +59,8 @@ def test_a_transfer_by_owner_and_operator(chain: TestChain, token: ContractHandl
     token.safeTransferFrom(BOB, CAROL, 1, 10, b"", sender=CAROL)
     assert chain.logs == [ERC1155.TransferSingle(CAROL, BOB, CAROL, 1, 10)]
     assert token.balanceOfBatch([ALICE, BOB, CAROL], [1, 1, 1]) == [70, 20, 10]
+    assert (token.balanceOf(ALICE, 1), token.balanceOf(ALICE, 2)) == (70, 200)
+    assert (token.isApprovedForAll(BOB, CAROL), token.isApprovedForAll(CAROL, BOB)) == (True, False)
 
 
 def test_what_must_not_pass(token: ContractHandle) -> None:
@@ -68,6 +70,14 @@ def test_what_must_not_pass(token: ContractHandle) -> None:
         token.safeBatchTransferFrom(ALICE, NOBODY, [1], [], b"", sender=MALLORY)
     with reverts(ERC1155.ERC1155InvalidReceiver, NOBODY):
         token.safeTransferFrom(ALICE, NOBODY, 1, 1, b"", sender=ALICE)
+    with reverts(ERC1155.ERC1155InvalidReceiver, NOBODY):
+        token.safeBatchTransferFrom(ALICE, NOBODY, [1], [1], b"", sender=ALICE)
+    with reverts(ERC1155.ERC1155InvalidSender, NOBODY):
+        token.safeBatchTransferFrom(NOBODY, BOB, [1], [0], b"", sender=NOBODY)
+    with reverts(ERC1155.ERC1155InvalidSender, NOBODY):
+        token.burn(NOBODY, 1, 0, sender=NOBODY)
+    with reverts(ERC1155.ERC1155InvalidApprover, NOBODY):
+        token.setApprovalForAll(NOBODY, True, sender=NOBODY)
     with reverts(ERC1155.ERC1155InsufficientBalance, ALICE, 100, 101, 1):
         token.safeTransferFrom(ALICE, BOB, 1, 101, b"", sender=ALICE)
     with reverts(ERC1155.ERC1155InsufficientBalance, ALICE, 40, 41, 1):  # the second entry of the same id
@@ -88,6 +98,8 @@ def test_what_must_not_pass(token: ContractHandle) -> None:
 def test_burning(chain: TestChain, token: ContractHandle) -> None:
     token.burn(ALICE, 1, 40, sender=ALICE)
     assert chain.logs == [ERC1155.TransferSingle(ALICE, ALICE, NOBODY, 1, 40)]
+    with reverts(ERC1155.ERC1155MissingApprovalForAll, BOB, ALICE):
+        token.burn(ALICE, 1, 1, sender=BOB)
     with reverts(ERC1155.ERC1155MissingApprovalForAll, BOB, ALICE):
         token.burnBatch(ALICE, [1, 2], [60, 200], sender=BOB)
     token.setApprovalForAll(BOB, True, sender=ALICE)
@@ -133,6 +145,18 @@ def test_nothing_moves_while_paused(token: ContractHandle) -> None:
             attempt()
     token.unpause(sender=ALICE)
     attempts[0]()
+
+
+class PlainMultiToken(ERC1155, class_id=0xFFFF0203, version=1):
+    """Without extensions."""
+
+    def constructor(self, uri: str) -> None:
+        self._set_uri(uri)
+
+
+def test_without_extensions_all_tokens_have_one_uri(chain: TestChain) -> None:
+    plain = chain.deploy(PlainMultiToken, "https://all/{id}")
+    assert plain.uri(0) == plain.uri(MOST) == "https://all/{id}"
 
 
 # --- receivers --------------------------------------------------------------------------------------------

@@ -116,6 +116,8 @@ def test_who_may_not_approve(token: ContractHandle) -> None:
             token.approve(MALLORY, 7, sender=stranger)
     with reverts(ERC721.ERC721InvalidOperator, NOBODY):
         token.setApprovalForAll(NOBODY, True, sender=ALICE)
+    with reverts(ERC721.ERC721InvalidApprover, NOBODY):
+        token.setApprovalForAll(NOBODY, True, sender=NOBODY)
     token.setApprovalForAll(CAROL, True, sender=ALICE)
     token.approve(NOBODY, 7, sender=CAROL)
     assert token.getApproved(7) == NOBODY
