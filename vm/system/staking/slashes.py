@@ -5,8 +5,8 @@ Never does: decide that somebody is at fault (slashing.py).
 Specification: x/staking (keeper/slash.go).
 
 A validator signs twice at height i, and is slashed at height s. What it has at stake then loses its part at once: the
-shares stay, their worth falls. What left it from i on, and before s, owes the same part, and there can be many of
-those:
+shares stay, their worth falls. What left it from i - 1 on (liability.py), and before s, owes the same part, and there
+can be many of those:
 
 - An unbonding keeps its height. As a validator is slashed for double signing once in its life, the record of that one
   slash tells of every unbonding whether it owes. It is taken when the unbonding is paid, cancelled or touched.
@@ -24,7 +24,7 @@ from typing import Final
 from chain.types import Address
 from vm.system.framework import ZERO_ADDRESS, address, external, u16, u64
 from vm.system.staking.interfaces import slashing_only
-from vm.system.staking.liability import is_liable
+from vm.system.staking.liability import first_liable_block, is_liable
 from vm.system.staking.records import DelegationRecord, RedelegationRecord, Sweep, ValidatorRecord
 from vm.system.staking.shares import part_of, worth
 from vm.system.staking.unbonding import UnbondingFunctions
@@ -133,7 +133,7 @@ class SlashFunctions(UnbondingFunctions):
             sweep = self.sweeps[number]
             move = self.moves[sweep.next]
             delegator = move.delegator
-            if delegator == ZERO_ADDRESS or move.height < sweep.infraction_height:
+            if delegator == ZERO_ADDRESS or move.height < first_liable_block(sweep.infraction_height):
                 del self.sweeps[number]
                 self.first_sweep = number
             else:

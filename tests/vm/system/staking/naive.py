@@ -95,10 +95,10 @@ class Naive:
         self.slash(name, bps)
         self.pools[name].tombstoned = True
         for entry in self.leaving:
-            if entry.pool == name and fault <= entry.height < height and entry.completion > now:
+            if entry.pool == name and fault - 1 <= entry.height < height and entry.completion > now:
                 entry.balance *= 1 - part
         for move in self.moves:
-            if move.source == name and fault <= move.height < height and move.completion > now:
+            if move.source == name and fault - 1 <= move.height < height and move.completion > now:
                 self._collect(move, part, now)
 
     def _collect(self, move: Move, part: Fraction, now: int) -> None:

@@ -251,8 +251,8 @@ def test_unbondings_since_the_fault_lose_their_part_and_earlier_ones_do_not(netw
     who = network.person("d")
     network.delegate(who, "v1", 100 * COIN)
     network.mine(5)
-    network.undelegate(who, "v1", 10 * COIN)  # before the fault
-    network.mine()
+    network.undelegate(who, "v1", 10 * COIN)  # before the fault, and no longer behind the votes
+    network.mine(2)
     fault = network.height
     network.undelegate(who, "v1", 20 * COIN)  # in the block of the fault
     network.mine()
@@ -265,6 +265,24 @@ def test_unbondings_since_the_fault_lose_their_part_and_earlier_ones_do_not(netw
     network.skip(TIME)
     network.mine(2)
     assert network.chain.balance(who) - before == (10 + 19 + 10) * COIN + 57 * COIN // 2
+    network.check_coins()
+
+
+def test_who_takes_its_stake_out_cannot_sign_twice_with_the_power_that_is_left_for_a_block(
+    network: Network,
+) -> None:
+    operator = address_of("v1")
+    network.mine(5)
+    network.undelegate(operator, "v1", 20 * COIN)
+    network.redelegate(operator, "v1", "v2", 10 * COIN)
+    left = network.height
+    network.mine(3)
+    powers = [network.sets[left + blocks].get(consensus_key("v1").public_key) for blocks in range(3)]
+    assert powers == [30, 30, None], "the height after is decided with stake that has left"
+    network.mine(double=[("v1", left + 1)])
+    network.mine()
+    assert network.leaving(operator, "v1") == [19 * COIN]
+    assert network.stake(operator, "v2") == 19 * COIN // 2
     network.check_coins()
 
 
