@@ -12,7 +12,6 @@ from typing import Final
 from vm.system.staking.records import UnbondingRecord, ValidatorRecord
 from vm.system.staking.shares import part_of
 
-
 BLOCKS_BEHIND: Final = 1
 """What leaves in block h is in the power of heights h and h + 1 still: the set of h + 2 is the first without it."""
 
