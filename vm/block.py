@@ -19,6 +19,7 @@ from chain.receipt import Log, Receipt, logs_bloom, merge_blooms
 from chain.transaction import RecoveredTransaction
 from chain.types import Address, Hash32
 from chain.validator_update import ValidatorUpdate
+from state.changed_reader import ChangedReader
 from state.changes import StateChanges
 from state.reader import StateReader
 from state.world import WorldState
@@ -95,6 +96,15 @@ def begin_block(
     if rules_of(env.fork).stores_parent_hash:
         system_call(world, env, HISTORY_STORAGE_ADDRESS, env.parent_hash, checkpoint)
     return run_begin_block(world, env)
+
+
+def state_of_begun_block(reader: StateReader, env: BlockEnvironment) -> StateReader:
+    """The state that the first transaction of a block on `reader` finds, for simulations. One thread at a time."""
+    world = WorldState(reader)
+    begin_block(world, env)
+    begun = ChangedReader(reader)
+    begun.absorb(world.changes())
+    return begun
 
 
 class BlockBuilder:

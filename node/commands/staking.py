@@ -47,8 +47,8 @@ from vm.system.staking.types import (
 
 MAX_PROOF_FILE_BYTES: Final = 4_096
 HEADROOM_PERCENT: Final = 150
-"""Gas limit of an estimate: each block shares rewards before its transactions run, so that what found nothing to share
-in the estimate may find something in its block, and pay for writing it."""
+"""Gas limit of an estimate, which is for the next block: behind another change of the same stake, in that block or a
+later one, a call may have more to write."""
 
 GAS_OF_SIMULATED: Final = 2
 """Gas limit of a call whose gas a simulation told: refunds come at the end, and inner calls keep a 64th back."""

@@ -108,9 +108,7 @@ class ExecutionMethods:
                 )
             )
 
-        return self._view.with_next(
-            reference, lambda state, environment: OffLoop(lambda deadline: run(state, environment, deadline))
-        )
+        return self._view.with_next(reference, run)
 
     def create_access_list(self, call: CallObject, reference: BlockReference, overrides: Overrides) -> object:
         """eth_createAccessList: what the call touches, and the gas it takes with the list; `error` if it fails."""
@@ -133,9 +131,7 @@ class ExecutionMethods:
                 answer["error"] = result.error
             return answer | {"gasUsed": hex(result.gas_used)}
 
-        return self._view.with_next(
-            reference, lambda state, environment: OffLoop(lambda deadline: run(state, environment, deadline))
-        )
+        return self._view.with_next(reference, run)
 
 
 def _judged(fault: RpcFault, run: Callable[[], Result], **values: int) -> Result:

@@ -15,7 +15,7 @@ from typing import Final
 from chain.transaction import TransactionType, UnsignedTransaction, without_signature
 from chain.types import Address
 from rpc.backend import PoolBackend
-from rpc.dispatch.deferred import Deadline, OffLoop
+from rpc.dispatch.deferred import Deadline
 from rpc.errors import RpcFault
 from rpc.params.call_params import CALL, CallObject, check_chain
 from rpc.params.method import Method
@@ -67,10 +67,7 @@ class FillMethods:
                 )
             return _answer(self._view.chain.chain_id, replace(priced, nonce=nonce, gas=gas))
 
-        return self._view.with_next(
-            BlockTag.LATEST,
-            lambda state, environment: OffLoop(lambda deadline: run(state, environment, deadline)),
-        )
+        return self._view.with_next(BlockTag.LATEST, run)
 
     def _with_price(self, request: CallRequest, minimum_tip: int) -> CallRequest:
         if request.gas_price is not None:

@@ -12,10 +12,11 @@ from typing import Final
 
 from chain.header import Header
 from rpc.backend import ChainBackend, PendingBlock
-from rpc.dispatch.deferred import OffLoop, OnLoop
+from rpc.dispatch.deferred import Deadline, OffLoop, OnLoop
 from rpc.errors import RpcFault
 from rpc.params.values import BlockReference, BlockTag
 from state.reader import StateReader
+from vm.block import state_of_begun_block
 from vm.environment import BlockEnvironment
 
 LARGE_BLOCK_GAS: Final = 1_500_000
@@ -120,13 +121,22 @@ class ChainView:
         return use(self.chain.state_at(number), self.chain.environment_for(number))
 
     def with_next(
-        self, reference: BlockReference, use: Callable[[StateReader, BlockEnvironment], object]
+        self, reference: BlockReference, run: Callable[[StateReader, BlockEnvironment, Deadline], object]
     ) -> object:
-        """As `with_execution`, for a transaction that is still to be sent: see `environment_of_next`."""
+        """What `run` says in a worker thread, for a transaction that is still to be sent: see `environment_of_next`.
+
+        It finds the state that the first transaction of that block would: rewards of stakers, for example, change
+        with every block before any transaction runs, and with them what a transaction has to write.
+        """
         if reference is BlockTag.PENDING:
-            return self.with_pending(lambda pending: use(pending.state, _a_second_later(pending.environment)))
+            return self.with_pending(
+                lambda pending: OffLoop(
+                    lambda deadline: run(pending.state, _a_second_later(pending.environment), deadline)
+                )
+            )
         number = self.state_number(reference)
-        return use(self.chain.state_at(number), self.environment_of_next(number))
+        state, environment = self.chain.state_at(number), self.environment_of_next(number)
+        return OffLoop(lambda deadline: run(state_of_begun_block(state, environment), environment, deadline))
 
     def with_pending(self, use: Callable[[PendingBlock], object]) -> OnLoop:
         """The answer of `use` on the pending block: a value, or an OffLoop."""

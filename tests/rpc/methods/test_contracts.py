@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import pytest
+
 from chain.keccak import keccak256
 from chain.types import ZERO_HASH, checksum_address
-from tests.rpc.dev_chain import ACCOUNTS, FakeNode, hexed, signed
+from tests.rpc.dev_chain import ACCOUNTS, DevChain, FakeNode, build_dev_chain, hexed, signed
 from tests.rpc.wire import Wire
 from vm.system.abi.codec import encoder
-from vm.system.addresses import TOKEN_FACTORY
+from vm.system.addresses import STAKING, TOKEN_FACTORY
 from vm.system.registry import CHAIN_CONTRACTS
+from vm.system.staking.staking import Staking
 from vm.system.tokens.factory import TokenFactory
 from vm.system.tokens.templates.catalogue import TEMPLATES
 from vm.system.tokens.templates.collections import MultiToken
 from vm.system.tokens.templates.fungible import FixedToken
 
+COIN = 10**18
 FIXED, MULTI = (
     keccak256(b"erc20-fixed"),
     next(key for key, one in TEMPLATES.items() if one.contract is MultiToken),
 )
+
+
+@pytest.fixture
+def dev_chain() -> DevChain:
+    """One that may grow: the usual one is shared by all tests."""
+    return build_dev_chain()
 
 
 def creation(template: bytes, *arguments: object) -> bytes:
@@ -71,3 +81,15 @@ async def test_tokens_are_listed_by_page_and_creator(wire: Wire, fake_node: Fake
     assert of_creator == {"total": 2, "tokens": told["tokens"][1:]}
     assert (await wire.result("node_tokens", "0x7"))["tokens"] == []
     assert (await wire.result("node_tokens", None, None, None, "0x5"))["total"] == 0
+
+
+async def test_an_estimate_counts_what_the_next_block_does_before_it(wire: Wire, fake_node: FakeNode) -> None:
+    """Each block shares out rewards first, after which a delegation has more to write than in the block before."""
+    delegator, validator = ACCOUNTS[0].address, checksum_address(ACCOUNTS[9].address)
+    payload = Staking.delegate.encode(delegator, validator, COIN)
+    call = {"from": hexed(delegator), "to": hexed(STAKING), "value": hex(COIN), "input": hexed(payload)}
+    for nonce in (11, 12, 13):
+        gas = int(await wire.result("eth_estimateGas", call), 16)
+        block = fake_node.append(signed(nonce, to=STAKING, value=COIN, data=payload, gas=gas))
+        (receipt,) = fake_node.receipts(block.number) or ()
+        assert (receipt.succeeded, receipt.cumulative_gas_used <= gas) == (True, True)
