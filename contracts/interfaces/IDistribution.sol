@@ -76,6 +76,9 @@ interface IDistribution {
         uint256 amount
     );
 
+    /// @notice Only one other contract of the chain may call this.
+    error Unauthorized(address caller);
+
     /// @notice The contract is in a locked function further up the call stack.
     error ReentrancyGuardReentrantCall();
 

@@ -48,6 +48,9 @@ interface ISlashing {
     /// @notice The validator signed twice at this height.
     event ValidatorEquivocated(address indexed consensusAddress, uint64 infractionHeight);
 
+    /// @notice Only one other contract of the chain may call this.
+    error Unauthorized(address caller);
+
     /// @notice The contract is in a locked function further up the call stack.
     error ReentrancyGuardReentrantCall();
 

@@ -158,6 +158,9 @@ interface IStaking {
     /// @notice The validator may hold no seat until it is released.
     event Jail(address indexed validatorAddress);
 
+    /// @notice Only one other contract of the chain may call this.
+    error Unauthorized(address caller);
+
     /// @notice The contract is in a locked function further up the call stack.
     error ReentrancyGuardReentrantCall();
 

@@ -49,6 +49,9 @@ interface IUpgrades {
     /// @notice There is no such upgrade, or it was cancelled, or its height has come.
     error NotWaiting(uint256 id);
 
+    /// @notice Only one other contract of the chain may call this.
+    error Unauthorized(address caller);
+
     /// @notice The contract is in a locked function further up the call stack.
     error ReentrancyGuardReentrantCall();
 

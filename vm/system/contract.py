@@ -59,6 +59,8 @@ class Contract:
     entries: ClassVar[dict[bytes, Function[..., Any]]] = {}
     constructing: ClassVar[Constructor]
     is_privileged: ClassVar[bool] = False
+    """May make and destroy coins, and change versions of others."""
+    constructor_takes_coins: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, class_id: int | None = None, version: int = 0) -> None:
         cls.class_id, cls.version = class_id, version
@@ -275,6 +277,8 @@ def run_constructor(contract: Contract, payload: bytes) -> None:
     """Runs the constructor on its encoded arguments. Raises Revert and what the frame raises."""
     contract.charge(words_gas(len(payload)))
     constructor = contract.constructing
+    if contract.value and not contract.constructor_takes_coins:
+        raise Revert
     try:
         arguments = constructor.decode(payload)
     except AbiDecodeError:

@@ -11,19 +11,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.types import Address, checksum_address
-from vm.system.abi.signature import ErrorSignature, Parameter
-from vm.system.abi.types import AddressType
-from vm.system.errors import Revert
+from vm.system.abi.annotations import address
+from vm.system.events import ContractError
 
-_UNAUTHORIZED = ErrorSignature("Unauthorized", (Parameter("caller", AddressType()),))
+
+class Unauthorized(ContractError):
+    """Only one other contract of the chain may call this."""
+
+    caller: address
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """description: completes "callable by …" (only) or "callable while …" (when). check: gets the contract, reverts."""
+    """description: completes "callable by …" (only) or "callable while …" (when). check: gets the contract, reverts.
+
+    error: what it reverts with, if that is no error of the contract's own.
+    """
 
     description: str
     check: Callable[[Any], None]
+    error: type[ContractError] | None = None
 
 
 def only_address(allowed: Address, name: str) -> Guard:
@@ -31,6 +38,6 @@ def only_address(allowed: Address, name: str) -> Guard:
 
     def check(contract: Any) -> None:
         if contract.sender != allowed:
-            raise Revert(_UNAUTHORIZED.selector + bytes(12) + contract.sender)
+            raise Unauthorized(contract.sender)
 
-    return Guard(f"{name} ({checksum_address(allowed)})", check)
+    return Guard(f"{name} ({checksum_address(allowed)})", check, Unauthorized)

@@ -18,6 +18,7 @@ from chain.validator_update import ValidatorUpdate
 from vm.system.addresses import SLASHING
 from vm.system.framework import address, external, require, u256, view
 from vm.system.staking.interfaces import ISeats, slashing_only
+from vm.system.staking.ledger import UPDATES_GAS
 from vm.system.staking.parameters import WEI_PER_POWER, GenesisStaker, StakingGenesis
 from vm.system.staking.ranking import key_of, member_of, power_of
 from vm.system.staking.records import StakingRules, ValidatorRecord
@@ -28,6 +29,9 @@ from vm.system.staking.validators import ValidatorFunctions
 MAX_SEAT_CHANGES: Final = 16
 """Seats that one block gives away, so that its end is bounded; the others follow in the next blocks. Each costs about
 400,000 gas of the hook."""
+
+SEAT_GAS: Final = 1_000_000
+"""The most that one seat costs to give away, before its update; with a million validators that wait."""
 
 GENESIS_RATE: Final = ONE // 10
 GENESIS_MAX_RATE: Final = ONE // 5
@@ -64,7 +68,7 @@ class SeatFunctions(ValidatorFunctions, SlashFunctions):
         seats, waiting = self._seats(), self._waiting()
         most = self.rules.max_validators
         for _ in range(MAX_SEAT_CHANGES):
-            if not len(waiting):
+            if not len(waiting) or not self._can_spend(SEAT_GAS, UPDATES_GAS):
                 return
             best = waiting.top
             if len(seats) >= most:

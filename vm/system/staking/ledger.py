@@ -49,6 +49,15 @@ from vm.system.staking.types import BondStatus, Description
 MAX_STAKED: Final = MAX_TOTAL_POWER * WEI_PER_POWER
 """Wei with all validators together, so that no set of them has more power than consensus can count."""
 
+UPDATES_GAS: Final = 12_000_000
+"""The end of a block keeps this for the updates: 200 validators that lose or change their power."""
+
+SEATS_GAS: Final = UPDATES_GAS + 4_000_000
+"""The end of a block keeps this for seats and updates, whatever debts and payments cost."""
+
+DEBT_GAS: Final = 2_000_000
+"""The most that one delegation costs that is settled: 32 redelegations into it, each taken from 32 unbondings."""
+
 KEY_GAS: Final = 400
 """The address of a public key: a hash, and a point that is mostly remembered."""
 
@@ -182,6 +191,11 @@ class Ledger(Contract):
     def _consensus_address(self, record: ValidatorRecord) -> Address:
         self.charge(KEY_GAS)
         return address_of_public_key(self._public_key(record))
+
+    def _can_spend(self, gas: int, keeping: int) -> bool:
+        """Whether the block's end has gas for one more step and what comes after it; else the rest waits for the
+        next block. A step that is too much would fail the whole hook, and again in each block."""
+        return self.frame.gas >= gas + keeping
 
     def _rewards(self) -> IRewards:
         return self.at(DISTRIBUTION, IRewards)

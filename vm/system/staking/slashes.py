@@ -24,13 +24,15 @@ from typing import Final
 from chain.types import Address
 from vm.system.framework import ZERO_ADDRESS, address, external, u16, u64
 from vm.system.staking.interfaces import slashing_only
+from vm.system.staking.ledger import DEBT_GAS, SEATS_GAS
 from vm.system.staking.liability import first_liable_block, is_liable
 from vm.system.staking.records import DelegationRecord, RedelegationRecord, Sweep, ValidatorRecord
 from vm.system.staking.shares import part_of, worth
 from vm.system.staking.unbonding import UnbondingFunctions
 
 MAX_SWEPT: Final = 50
-"""Redelegations that the end of one block settles after slashes. Each costs about 100,000 gas of the hook."""
+"""Redelegations that the end of one block settles after slashes. Each costs about 100,000 gas of the hook; fewer are
+settled where it is much more."""
 
 MAX_FORGOTTEN: Final = 100
 """Redelegations whose time is over that one block deletes."""
@@ -128,7 +130,7 @@ class SlashFunctions(UnbondingFunctions):
         """At the end of a block: settles redelegations away from slashed validators, in MAX_SWEPT steps."""
         for _ in range(MAX_SWEPT):
             number = self.first_sweep + 1
-            if number > self.last_sweep:
+            if number > self.last_sweep or not self._can_spend(DEBT_GAS, SEATS_GAS + 2 * DEBT_GAS):
                 return
             sweep = self.sweeps[number]
             move = self.moves[sweep.next]
@@ -146,7 +148,7 @@ class SlashFunctions(UnbondingFunctions):
         last, now = self.last_redelegation, self.timestamp
         while number < last and number - start < MAX_FORGOTTEN:  # bounded: MAX_FORGOTTEN
             move = self.moves[number + 1]
-            if move.completion_time > now:
+            if move.completion_time > now or not self._can_spend(DEBT_GAS, SEATS_GAS + DEBT_GAS):
                 break
             held = self._settled(move.destination, move.delegator)
             number += 1

@@ -16,6 +16,7 @@ from typing import Final
 from chain.types import Address
 from vm.system.framework import ZERO_ADDRESS, address, external, i64, require, revert, u256, view
 from vm.system.staking.delegations import DelegationFunctions
+from vm.system.staking.ledger import DEBT_GAS, SEATS_GAS
 from vm.system.staking.liability import owed_by
 from vm.system.staking.records import DelegationRecord, UnbondingRecord, ValidatorRecord
 from vm.system.staking.texts import address_of_text, text_of_address
@@ -152,7 +153,7 @@ class UnbondingFunctions(DelegationFunctions):
             entry = self.unbondings[number + 1]
             delegator = entry.delegator
             if delegator != ZERO_ADDRESS:
-                if entry.completion_time > now:
+                if entry.completion_time > now or not self._can_spend(DEBT_GAS, SEATS_GAS):
                     break
                 self._complete(number + 1, delegator, entry.validator)
             number += 1

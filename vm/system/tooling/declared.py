@@ -31,9 +31,12 @@ def events_of(declared: Declared) -> list[type[Event]]:
 
 
 def errors_of(declared: Declared) -> list[type[ContractError]]:
-    """Its custom errors, as for events; at last that of the lock, if a function takes it."""
-    found = list(_members(declared, ContractError))
-    if any(function.is_locked for function in functions_of(declared).values()):
+    """Its custom errors, as for events; at last those of guards that it does not declare, and that of the lock, if a
+    function takes it."""
+    functions = functions_of(declared).values()
+    of_guards = [guard.error for one in functions for guard in (one.only, one.when) if guard is not None]
+    found = list(dict.fromkeys((*_members(declared, ContractError), *[error for error in of_guards if error])))
+    if any(function.is_locked for function in functions):
         found.append(ReentrancyGuardReentrantCall)
     return found
 
@@ -60,7 +63,7 @@ def own_documentation(declared: type) -> str:
 
 def abi_of(contract: type[Contract]) -> list[dict[str, object]]:
     """The ABI as JSON has it: constructor, receive, functions, events, errors."""
-    items = [constructor_item(contract.constructing.signature.inputs, is_payable=True)]
+    items = [constructor_item(contract.constructing.signature.inputs, is_payable=contract.constructor_takes_coins)]
     if takes_coins(contract):
         items.append(receive_item())
     items += [function_item(function.signature) for function in contract.functions.values()]

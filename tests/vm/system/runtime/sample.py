@@ -49,6 +49,8 @@ class ICounter(Interface):
 class Counter(Contract, class_id=0xC0_0001, version=1):
     """Counts."""
 
+    constructor_takes_coins = True
+
     class Added(Event):
         by: Indexed[address]
         amount: u256
