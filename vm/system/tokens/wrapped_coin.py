@@ -148,9 +148,6 @@ class WrappedCoin(Contract, class_id=0x0121, version=1):
     @external(lock=False)
     def transferFrom(self, src: address, dst: address, wad: u256) -> bool:
         """Moves `wad` tokens of `src`, who allowed the caller to; 2**256 - 1 is an allowance without end."""
-        balances = self.balances
-        if balances[src] < wad:
-            raise Revert
         if src != self.sender:
             allowed = self.allowances[src]
             left = allowed[self.sender]

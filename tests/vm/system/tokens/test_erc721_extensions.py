@@ -38,6 +38,8 @@ def test_tokens_are_numbered_as_they_are_made(chain: TestChain, collection: Cont
     assert chain.logs == [ERC721URIStorage.MetadataUpdate(0), ERC721.Transfer(NOBODY, BOB, 0)]
     assert collection.safeMint(BOB, "", sender=ALICE) == 1
     assert (collection.tokenURI(0), collection.tokenURI(1)) == ("ipfs://first", "ipfs://1")
+    with reverts(ERC721.ERC721NonexistentToken, 2):
+        collection.tokenURI(2)
 
 
 def test_without_a_beginning_a_uri_is_the_tokens_own(chain: TestChain) -> None:

@@ -68,6 +68,12 @@ def test_every_template_makes_a_token_where_it_was_predicted(
     assert chain.code(token) == contract.code
     handle = chain.at(token, contract)
     assert handle.supportsInterface(bytes.fromhex("01ffc9a7"))
+    has = [function.function.signature.canonical for function in handle.functions()]
+    for asked, value in zip(BY_NAME[name].parameters, ARGUMENTS[name], strict=True):
+        if f"{asked.name}()" in has:  # name, symbol, decimals, cap, owner
+            assert getattr(handle, asked.name)() == value
+        if asked.name == "admin":
+            assert handle.hasRole(bytes(32), value)
     if issubclass(contract, ERC20) and "supply" in [one.name for one in BY_NAME[name].parameters]:
         assert handle.balanceOf(ALICE) == handle.totalSupply() == 1_000
 
@@ -170,6 +176,15 @@ def test_a_contract_creates_tokens_too(chain: TestChain, factory: ContractHandle
     )
     assert raw[12:] == factory.predict_token(template, args, SALT, creator)
     assert factory.tokenCountOf(creator) == 1
+
+
+def test_long_arguments_cost_their_decoding_twice(chain: TestChain, factory: ContractHandle) -> None:
+    """As call data of the factory, and as the arguments in it."""
+    used = []
+    for words in (0, 100):
+        factory.predict_token(FIXED, encoded("erc20-fixed") + bytes(32 * words), SALT, BOB)
+        used.append(chain.gas_used)
+    assert used[1] - used[0] == 100 * (6 + 6)
 
 
 def test_starving_a_creation_leaves_no_trace(chain: TestChain, factory: ContractHandle) -> None:

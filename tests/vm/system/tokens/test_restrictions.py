@@ -100,11 +100,14 @@ def test_a_balance_that_is_too_small_reverts_as_in_any_token(token: ContractHand
         token.transferFrom(BOB, CAROL, 1, sender=MALLORY)
 
 
-def test_an_open_token_needs_no_register(open_token: ContractHandle) -> None:
+def test_an_open_token_needs_no_register(chain: TestChain, open_token: ContractHandle) -> None:
     assert open_token.transfer(MALLORY, 5, sender=BOB)
     open_token.setAddressDenied(MALLORY, True, sender=AGENT_HOLDER)
+    assert chain.logs == [Identities.AddressDenied(MALLORY, True, AGENT_HOLDER)]
     restricted(open_token, restrictions.RECEIVER_DENIED, BOB, MALLORY, 1)
     open_token.setVerificationRequired(True, sender=ALICE)
+    assert chain.logs == [Identities.VerificationRequired(True)]
+    assert open_token.isVerificationRequired()
     restricted(open_token, restrictions.RECEIVER_NOT_VERIFIED, BOB, CAROL, 1)
 
 
@@ -123,6 +126,9 @@ def test_the_register(chain: TestChain, token: ContractHandle) -> None:
     assert (token.identity(BOB), token.investorCountry(BOB)) == (IDENTITY, 276)
     assert (token.contains(BOB), token.isVerified(BOB), token.contains(ALICE)) == (True, True, False)
     assert token.identityRegistry() == token.compliance() == token.address
+    token.registerIdentity(BOB, OTHER, 56, sender=AGENT_HOLDER)
+    assert chain.logs == [Identities.IdentityRegistered(BOB, OTHER), Identities.CountryUpdated(BOB, 56)]
+    token.registerIdentity(BOB, IDENTITY, 276, sender=AGENT_HOLDER)
     token.deleteIdentity(BOB, sender=AGENT_HOLDER)
     assert chain.logs == [Identities.IdentityRemoved(BOB, IDENTITY)]
     assert not token.isVerified(BOB)

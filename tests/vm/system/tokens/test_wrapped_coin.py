@@ -69,6 +69,7 @@ def test_transfers_and_allowances(chain: TestChain, weth: ContractHandle) -> Non
     assert chain.logs == [WrappedCoin.Approval(ALICE, CAROL, 3)]
     assert weth.transferFrom(ALICE, BOB, 2, sender=CAROL) is True
     assert weth.allowance(ALICE, CAROL) == 1
+    assert weth.transferFrom(ALICE, ALICE, 1, sender=CAROL)  # all that is allowed
     assert weth.transferFrom(ALICE, BOB, 1, sender=ALICE)  # one's own, without an allowance
     weth.approve(CAROL, MOST, sender=ALICE)
     assert weth.transferFrom(ALICE, ALICE, 3, sender=CAROL)
