@@ -44,6 +44,10 @@ MAX_WAITING_TARGETS: Final = 64
 MAX_REASON_BYTES: Final = 256
 """Of the revert data of a failed migration, in its event."""
 
+STEP_GAS: Final = 10_000
+"""More than what one upgrade costs besides its accounts, and one account besides its migration: a slot of the list, the
+call and the longest event. Kept back, so that migrations which use all that they get do not end the hook."""
+
 
 class Status(IntEnum):
     """Of an upgrade. DONE: its height has come; `failures` of its accounts kept their version."""
@@ -293,7 +297,8 @@ class Upgrades(Contract, class_id=0x0018, version=1):
         for upgrade_id in self._waiting():
             (due if self.upgrades[upgrade_id].height <= self.block_number else later).append(upgrade_id)
         self._keep_waiting(later)
-        share = self.frame.gas // (1 + sum([len(self.upgrades[upgrade_id].targets) for upgrade_id in due]))
+        targets = sum([len(self.upgrades[upgrade_id].targets) for upgrade_id in due])
+        share = (self.frame.gas - STEP_GAS * (len(due) + targets)) // targets
         for upgrade_id in due:
             self._apply(upgrade_id, share)
 

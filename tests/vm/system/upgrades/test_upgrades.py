@@ -207,6 +207,19 @@ def test_what_waits_is_bounded_and_fits_the_hook(chain: TestChain, upgrades: Con
     assert upgrades.versionOf(PROBE)[1] == 2
 
 
+def test_migrations_that_take_all_their_gas_do_not_end_the_hook(
+    chain: TestChain, upgrades: ContractHandle
+) -> None:
+    probes = [chain.deploy(ProbeV1) for _ in range(MAX_WAITING_TARGETS)]
+    height = chain.block.number + NOTICE
+    for probe in probes:  # an upgrade each, which costs the most besides the migrations
+        probe.spend()
+        upgrades.schedule([probe], 2, height)
+    (block,) = chain.mine(NOTICE)[-1:]
+    assert [event.name for event in block.events] == ["UpgradeFailed"] * MAX_WAITING_TARGETS
+    assert upgrades.pending(0, 100) == ([], 0)
+
+
 def test_the_authority_moves_in_two_steps(chain: TestChain, upgrades: ContractHandle) -> None:
     heir, stranger = chain.account("heir"), chain.account("stranger")
     upgrades.setAuthority(heir)
