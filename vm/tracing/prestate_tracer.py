@@ -87,6 +87,8 @@ class PrestateTracer:
             target = transaction.to
         for address in (*self._with_delegate(self._before, target), sender, scene.env.beneficiary):
             self._touch(address)
+        if scene.env.fee_recipient is not None:
+            self._touch(scene.env.fee_recipient)
         for authorization in transaction.authorizations:
             authority = authorization.authority()
             if authority is not None:

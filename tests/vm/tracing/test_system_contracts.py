@@ -80,6 +80,16 @@ def test_the_state_before_names_accounts_whose_balance_was_looked_at() -> None:
     assert text(ALICE.address) in traced("prestateTracer", Counter.send_coins.encode(ALICE.address, 0))
 
 
+def test_the_state_before_has_the_account_that_gets_the_fees() -> None:
+    env = replace(ENV, fee_recipient=OTHER)
+    recovered = transaction(to=ALICE.address, value=1)
+    found = trace_transaction(
+        accounts().reader, env, recovered, make_tracer("prestateTracer", {"diffMode": True})
+    )
+    tip = int(found["post"][text(OTHER)]["balance"], 16)
+    assert tip > int(found["pre"][text(OTHER)]["balance"], 16)
+
+
 def test_selectors_of_inner_calls_are_counted() -> None:
     found = traced("4byteTracer", Counter.add_elsewhere.encode(OTHER, 3))
     assert found[f"{text(Counter.add.selector)}-32"] == 1
