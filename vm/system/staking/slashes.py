@@ -87,9 +87,11 @@ class SlashFunctions(UnbondingFunctions):
                 if not move.settled:
                     source = self.records[move.source]
                     if is_liable(move.height, move.completion_time, source):
-                        owing.append((source.slash_number, number))
-            for _, number in sorted(owing):  # as they would have been taken at the time of each slash
-                self._settle_move(operator, held, self.moves[number])
+                        owing.append((source.slash_number, -number))
+            # As they would have been taken at the time of each slash; of one slash the newest move first, because the
+            # older ones can be taken from everything that it can.
+            for _, negated in sorted(owing):
+                self._settle_move(operator, held, self.moves[-negated])
         return held
 
     def _settle_move(self, operator: Address, held: DelegationRecord, move: RedelegationRecord) -> None:

@@ -97,7 +97,7 @@ class Naive:
         for entry in self.leaving:
             if entry.pool == name and fault - 1 <= entry.height < height and entry.completion > now:
                 entry.balance *= 1 - part
-        for move in self.moves:
+        for move in reversed(self.moves):
             if move.source == name and fault - 1 <= move.height < height and move.completion > now:
                 self._collect(move, part, now)
 

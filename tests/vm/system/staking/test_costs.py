@@ -201,3 +201,26 @@ def test_a_call_that_runs_out_of_gas_leaves_nothing() -> None:
     ]
     for function, arguments, sender, value in calls:
         starve(function, *arguments, sender=sender, value=value, levels=60)
+
+
+def test_debts_that_cost_much_wait_and_do_not_stop_the_end_of_a_block() -> None:
+    entries, count = 32, 30
+    network = Network(parameters=StakingParameters(max_entries=entries, unbonding_time_s=10_000))
+    people = [network.person(f"d{index}") for index in range(count)]
+    network.mine(3)
+    fault = network.height
+    for who in people:
+        network.delegate(who, "v1", 50 * COIN)
+    for _ in range(entries):
+        for who in people:
+            network.redelegate(who, "v1", "v0", COIN)
+            network.undelegate(who, "v0", COIN - 1)
+        network.mine()
+    network.mine(double=[("v1", fault)])
+    assert hook_gas(network.chain, STAKING, "end_block") < HOOK_GAS // 2
+    first, last = "first_sweep", "last_sweep"
+    while network.chain.read(network.staking, first) != network.chain.read(network.staking, last):
+        network.mine()
+    for who in people:
+        assert 0 <= entries * COIN * 95 // 100 - sum(network.leaving(who, "v0")) <= 3 * entries
+    network.check_coins()

@@ -328,6 +328,22 @@ def test_moved_stake_that_leaves_again_pays_from_its_unbonding(network: Network)
     network.check_coins()
 
 
+def test_debts_of_early_moves_leave_enough_for_those_of_late_ones() -> None:
+    network = Network(parameters=replace(PARAMETERS, slash_double_sign_bps=10_000))
+    who = network.person("d")
+    network.delegate(who, "v1", 100 * COIN)
+    network.mine(5)
+    fault = network.height
+    for _ in range(3):
+        network.redelegate(who, "v1", "v2", 10 * COIN)
+        network.undelegate(who, "v2", 10 * COIN)
+        network.mine()
+    network.mine(double=[("v1", fault)])
+    network.mine()
+    assert network.leaving(who, "v2") == [0, 0, 0]
+    network.check_coins()
+
+
 def test_a_debt_is_settled_before_its_delegator_can_act(network: Network) -> None:
     who = network.person("d")
     network.delegate(who, "v1", 100 * COIN)
