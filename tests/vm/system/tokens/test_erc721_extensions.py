@@ -100,6 +100,7 @@ def test_lists_follow_every_change(listed: ContractHandle) -> None:
     for owner in (BOB, BOB, CAROL, BOB):
         listed.safeMint(owner, sender=ALICE)
     assert (tokens_of(listed, BOB), tokens_of(listed, CAROL)) == ([0, 1, 3], [2])
+    assert listed.tokenURI(3) == "https://cards/3"
     listed.transferFrom(BOB, CAROL, 0, sender=BOB)
     assert (tokens_of(listed, BOB), tokens_of(listed, CAROL)) == ([3, 1], [2, 0])
     listed.burn(1, sender=BOB)

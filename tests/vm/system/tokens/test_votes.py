@@ -178,6 +178,7 @@ def test_each_token_of_a_membership_is_a_vote(chain: TestChain) -> None:
     club = chain.deploy(MembershipCollection, "Club", "CLB", "https://club/", ALICE)
     assert club.eip712Domain()[1] == "Club"
     club.safeMint(BOB, sender=ALICE)
+    assert club.tokenURI(0) == "https://club/0"
     club.delegate(CAROL, sender=BOB)
     club.safeMint(BOB, sender=ALICE)
     assert chain.logs == [ERC721.Transfer(NOBODY, BOB, 1), Votes.DelegateVotesChanged(CAROL, 1, 2)]
