@@ -170,6 +170,8 @@ class Slashing(Contract, class_id=0x0003, version=1):
         settings = self.settings
         window = settings.window
         counted = counted_blocks(self.block_number, record.start, record.skipped)
+        if counted < 0:  # back from jail before the last votes from before it are told
+            return False
         place = place_of(counted, window, record.epoch)
         words = self.missed_words[validator]
         word = words[place.key]

@@ -127,6 +127,21 @@ def test_votes_of_somebody_who_is_being_removed_do_not_count(network: Network) -
     assert info(network, "v3")[4] == 0
 
 
+def test_votes_from_before_the_jail_do_not_count_after_it() -> None:
+    network = Network(parameters=replace(PARAMETERS, downtime_jail_s=0))
+    network.mine(WINDOW)
+    while not is_jailed(network, "v3"):
+        network.mine(absent=["v3"])
+    network.mine(absent=["v3"])
+    unjail(network, "v3")
+    start = network.height + 3
+    network.mine(2, absent=["v3"])
+    assert consensus_key("v3").public_key in network.sets[network.height - 2], "its vote was asked for"
+    assert info(network, "v3") == (start, 0, network.now - 3, False, 0)
+    network.mine(2, absent=["v3"])
+    assert info(network, "v3")[4] == 2
+
+
 def test_blocks_without_a_seat_do_not_count(network: Network) -> None:
     tight = Network(parameters=replace(PARAMETERS, max_validators=4))
     tight.mine(3, absent=["v3"])
