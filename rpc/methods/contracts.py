@@ -7,6 +7,7 @@ Never does: run on the event loop: each asks contracts on a state, in a worker t
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from chain.types import Address, checksum_address
@@ -31,6 +32,10 @@ from vm.system.tokens.interfaces import IERC20Metadata
 OPTIONAL_NUMBER: Final = optional(Parameter(uint64))
 OPTIONAL_ADDRESS: Final = optional(ADDRESS)
 DEFAULT_PAGE: Final = 50
+
+TEXT_GAS: Final = 100_000
+"""For a name or a symbol in a list: about 1,100 bytes, each word a cold slot. Anybody can make tokens whose names are
+as long as a block has gas, some 40 kB; a page of them would be too long to be answered, and take seconds to read."""
 
 
 def methods(services: Services) -> tuple[Method, ...]:
@@ -114,12 +119,13 @@ def _class_json(contract: type[Contract]) -> JsonObject:
 
 
 def _token_json(contracts: ContractReader, record: TokenRecord) -> JsonObject:
-    """name, symbol and decimals are null where the token has none, as for multi-tokens."""
+    """name, symbol and decimals are null where the token has none, as for multi-tokens, or a very long one."""
     token = Address(record.token)
+    frugal = replace(contracts, gas=TEXT_GAS)
 
     def told(function: Function[[], object]) -> object:
         try:
-            answer = contracts.ask(token, function)
+            answer = frugal.ask(token, function)
         except (ExecutionReverted, ExecutionFailed, AbiDecodeError):
             return None
         return _valid(answer) if isinstance(answer, str) else answer

@@ -24,11 +24,15 @@ ASK_GAS: Final = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class ContractReader:
-    """The contracts on one state, in a block like `env`. checkpoint: called now and then, may raise to give up."""
+    """The contracts on one state, in a block like `env`.
+
+    checkpoint: called now and then, may raise to give up. gas: what one question may use.
+    """
 
     reader: StateReader
     env: BlockEnvironment
     checkpoint: Callable[[], None] | None = None
+    gas: int = ASK_GAS
 
     def ask(self, target: Address, function: Function[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What `function` of the contract at `target` returns.
@@ -36,6 +40,6 @@ class ContractReader:
         Raises ExecutionReverted and ExecutionFailed, and AbiDecodeError where another contract stands.
         """
         request = CallRequest(to=target, input=function.encode(*args, **kwargs))
-        result = simulate_call(self.reader, self.env, request, gas_cap=ASK_GAS, checkpoint=self.checkpoint)
+        result = simulate_call(self.reader, self.env, request, gas_cap=self.gas, checkpoint=self.checkpoint)
         result.raise_if_failed()
         return function.decode(result.output)

@@ -83,6 +83,19 @@ async def test_tokens_are_listed_by_page_and_creator(wire: Wire, fake_node: Fake
     assert (await wire.result("node_tokens", None, None, None, "0x5"))["total"] == 0
 
 
+async def test_a_list_does_not_show_names_without_end(wire: Wire, fake_node: FakeNode) -> None:
+    owner = ACCOUNTS[0].address
+    names = ["N" * 1_000, "N" * 5_000]
+    for nonce, name in enumerate(names, start=11):
+        made = creation(FIXED, name, "SYM", 6, 1000, owner)
+        fake_node.append(signed(nonce, to=TOKEN_FACTORY, data=made, gas=6_000_000))
+    told = (await wire.result("node_tokens"))["tokens"]
+    assert [(token["name"], token["symbol"], token["decimals"]) for token in told] == [
+        (names[0], "SYM", 6),
+        (None, "SYM", 6),
+    ]
+
+
 async def test_an_estimate_counts_what_the_next_block_does_before_it(wire: Wire, fake_node: FakeNode) -> None:
     """Each block shares out rewards first, after which a delegation has more to write than in the block before."""
     delegator, validator = ACCOUNTS[0].address, checksum_address(ACCOUNTS[9].address)
