@@ -264,6 +264,19 @@ class WorldState:
         except KeyError:
             return self._load_slot(address, slot)
 
+    def access_storage(self, address: Address, slot: int) -> tuple[int, bool]:
+        """Value of the slot, and whether it was cold; it is warm now. As `get_storage` and `warm_slot`, in less time."""
+        key = slot.to_bytes(SLOT_BYTES)
+        place = (address, key)
+        was_cold = place not in self._warm_slots
+        if was_cold:
+            self._journal.append((self._warm_slots, place, _ABSENT))
+            self._warm_slots[place] = None
+        try:
+            return self._storage[address][key], was_cold
+        except KeyError:
+            return self._load_slot(address, slot), was_cold
+
     def get_original_storage(self, address: Address, slot: int) -> int:
         """Value of the slot when the transaction began (EIP-2200)."""
         original = self._originals.get((address, slot.to_bytes(SLOT_BYTES)))

@@ -76,13 +76,12 @@ def sload_unmetered(frame: Frame, stack: list[int], _operand: int) -> None:
 
 def sload(frame: Frame, stack: list[int], _operand: int) -> None:
     """EIP-2929: the static price is that of a warm slot."""
-    slot = stack.pop()
-    world, own = frame.world, frame.address
-    if world.warm_slot(own, slot):
+    value, was_cold = frame.world.access_storage(frame.address, stack.pop())
+    if was_cold:
         frame.gas -= COLD_SLOT_SURCHARGE
         if frame.gas < 0:
             raise OutOfGas
-    stack.append(world.get_storage(own, slot))
+    stack.append(value)
 
 
 def sstore_frontier(frame: Frame, stack: list[int], _operand: int) -> None:
@@ -106,8 +105,11 @@ def sstore(prices: NetPrices) -> Handler:
         if guard and frame.gas + operand <= guard:
             raise OutOfGas
         world, own = frame.world, frame.address
-        cost = cold if cold and world.warm_slot(own, slot) else 0
-        current = world.get_storage(own, slot)
+        if cold:
+            current, was_cold = world.access_storage(own, slot)
+            cost = cold if was_cold else 0
+        else:
+            current, cost = world.get_storage(own, slot), 0
         if value == current:
             frame.charge(cost + access)
             return

@@ -82,11 +82,11 @@ class Frame:
 
     def sload(self, slot: int) -> int:
         """SLOAD. Raises OutOfGas."""
-        world, own = self.world, self.address
-        self.gas -= COLD_SLOT_ACCESS if world.warm_slot(own, slot) else WARM_ACCESS
+        value, was_cold = self.world.access_storage(self.address, slot)
+        self.gas -= COLD_SLOT_ACCESS if was_cold else WARM_ACCESS
         if self.gas < 0:
             raise OutOfGas
-        return world.get_storage(own, slot)
+        return value
 
     def sstore(self, slot: int, value: int) -> None:
         """SSTORE of a word below 2**256. Raises OutOfGas, and ExceptionalHalt in a static call."""
@@ -95,8 +95,8 @@ class Frame:
         if self.gas <= STIPEND_GUARD:
             raise OutOfGas
         world, own = self.world, self.address
-        cost = COLD_SLOT_ACCESS if world.warm_slot(own, slot) else 0
-        current = world.get_storage(own, slot)
+        current, was_cold = world.access_storage(own, slot)
+        cost = COLD_SLOT_ACCESS if was_cold else 0
         if value == current:
             self.charge(cost + WARM_ACCESS)
             return
