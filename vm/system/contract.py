@@ -178,14 +178,21 @@ class Contract:
     # --- privileges of chain contracts --------------------------------------------------------------------
 
     def mint_coins(self, to: Address, wei: int) -> None:
-        """Makes new coins."""
+        """Makes new coins. Less than none is Panic(0x11)."""
         self._require_privilege()
-        self.frame.world.add_balance(to, wei)
+        if wei < 0:
+            raise Panic(PanicCode.OVERFLOW)
+        frame = self.frame
+        frame.world.add_balance(to, wei)
+        if (
+            frame.context.tracer is not None
+        ):  # there is no call from which it could tell whose balance changes
+            frame.context.tracer.touch(to, None)
 
     def burn_coins(self, wei: int) -> None:
-        """Destroys coins of this contract. More than its balance is Panic(0x11)."""
+        """Destroys coins of this contract. More than its balance, or less than none, is Panic(0x11)."""
         self._require_privilege()
-        if wei > self.frame.world.get_balance(self.address):
+        if not 0 <= wei <= self.frame.world.get_balance(self.address):
             raise Panic(PanicCode.OVERFLOW)
         self.frame.world.sub_balance(self.address, wei)
 

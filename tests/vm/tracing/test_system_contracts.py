@@ -90,6 +90,12 @@ def test_the_state_before_has_the_account_that_gets_the_fees() -> None:
     assert tip > int(found["pre"][text(OTHER)]["balance"], 16)
 
 
+def test_the_state_before_has_the_account_for_which_coins_are_made() -> None:
+    payload = Factory.print_coins.encode(OTHER, 5)
+    found = traced("prestateTracer", payload, to=FACTORY, diffMode=True)
+    assert (found["pre"][text(OTHER)]["balance"], found["post"][text(OTHER)]) == ("0x0", {"balance": "0x5"})
+
+
 def test_selectors_of_inner_calls_are_counted() -> None:
     found = traced("4byteTracer", Counter.add_elsewhere.encode(OTHER, 3))
     assert found[f"{text(Counter.add.selector)}-32"] == 1
