@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from chain.types import Address
 from genesis.errors import GenesisError
-from vm.system.addresses import DISTRIBUTION, SLASHING, STAKING, UPGRADES
+from vm.system.addresses import DISTRIBUTION, SLASHING, STAKING, UPGRADES, WRAPPED_COIN
 from vm.system.contract import Contract
 from vm.system.registry import CHAIN_CONTRACTS, ChainContract
 from vm.system.staking.parameters import GenesisStaker, StakingGenesis
+from vm.system.tokens.wrapped_coin import WrappedCoinGenesis
 from vm.system.upgrades.parameters import UpgradesGenesis
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def configured_contracts(genesis: Genesis) -> tuple[tuple[ChainContract, object]
     )
     staking = StakingGenesis(genesis.staking, stakers)
     configurations: dict[Address, object] = dict.fromkeys(REQUIRED, staking)
+    configurations[WRAPPED_COIN] = WrappedCoinGenesis(genesis.coin_symbol)
     configurations[UPGRADES] = UpgradesGenesis(genesis.upgrade_authority, genesis.upgrade_notice_blocks)
     return tuple(
         [

@@ -17,7 +17,7 @@ from state.kv import MemoryStore
 from state.reader import DictReader
 from tests.genesis.conftest import FIRST_CONTRACTS
 from vm.forks import Fork, ForkSchedule
-from vm.system.addresses import STAKING, UPGRADES
+from vm.system.addresses import STAKING, UPGRADES, WRAPPED_COIN
 from vm.system.contract import MARKER
 from vm.system.registry import CHAIN_CONTRACTS
 from vm.system.staking.reading import operator_of
@@ -144,3 +144,9 @@ def test_the_state_does_not_depend_on_the_order_of_the_genesis(make_genesis: Mak
     assert genesis_state(make_genesis(allocations=turned, chain_contracts=contracts)) == genesis_state(
         genesis
     )
+
+
+def test_the_wrapped_coin_is_called_after_the_coin(make_genesis: MakeGenesis) -> None:
+    changes = genesis_state(make_genesis(coin_symbol="GOLD"))
+    name = changes.storage[WRAPPED_COIN][0]  # solc: a short text, and twice its length in the last byte
+    assert name.to_bytes(32) == b"Wrapped GOLD".ljust(31, b"\0") + bytes([2 * len("Wrapped GOLD")])
