@@ -1,7 +1,7 @@
 """Which system contracts there are: classes by the code of their accounts, and chain contracts with their addresses.
 
-Owns: the two tables. An entry of CLASSES is never removed or changed while a chain runs it, and the chain contracts keep
-their order, which is that of their hooks: old blocks are executed again.
+Owns: the two tables. An entry of CLASSES is never removed or changed while a chain runs it, and the chain contracts
+keep their order, which is that of their hooks: old blocks are executed again.
 Never does: run anything.
 """
 
