@@ -4,8 +4,8 @@ Owns: their names, and by them their ids; what an argument list of each is.
 Never does: create anything (vm/system/tokens/factory.py).
 
 A name is for ever: programs compute the id from it. The list belongs to version 1 of the factory: old blocks are
-executed again with exactly these classes. A new version of a class, or another template, comes with a new version of the
-factory and a list of its own, in which the name stays.
+executed again with exactly these classes. A new version of a class, or another template, comes with a new version of
+the factory and a list of its own, in which the name stays.
 """
 
 from __future__ import annotations
