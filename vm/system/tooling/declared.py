@@ -35,7 +35,9 @@ def errors_of(declared: Declared) -> list[type[ContractError]]:
     function takes it."""
     functions = functions_of(declared).values()
     of_guards = [guard.error for one in functions for guard in (one.only, one.when) if guard is not None]
-    found = list(dict.fromkeys((*_members(declared, ContractError), *[error for error in of_guards if error])))
+    found = list(
+        dict.fromkeys((*_members(declared, ContractError), *[error for error in of_guards if error]))
+    )
     if any(function.is_locked for function in functions):
         found.append(ReentrancyGuardReentrantCall)
     return found
@@ -63,7 +65,9 @@ def own_documentation(declared: type) -> str:
 
 def abi_of(contract: type[Contract]) -> list[dict[str, object]]:
     """The ABI as JSON has it: constructor, receive, functions, events, errors."""
-    items = [constructor_item(contract.constructing.signature.inputs, is_payable=contract.constructor_takes_coins)]
+    items = [
+        constructor_item(contract.constructing.signature.inputs, is_payable=contract.constructor_takes_coins)
+    ]
     if takes_coins(contract):
         items.append(receive_item())
     items += [function_item(function.signature) for function in contract.functions.values()]
