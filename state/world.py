@@ -265,7 +265,7 @@ class WorldState:
             return self._load_slot(address, slot)
 
     def access_storage(self, address: Address, slot: int) -> tuple[int, bool]:
-        """Value of the slot, and whether it was cold; it is warm now. As `get_storage` with `warm_slot`, in less time."""
+        """Value of the slot, and whether it was cold; it is warm now. `get_storage` and `warm_slot` in one."""
         key = slot.to_bytes(SLOT_BYTES)
         place = (address, key)
         was_cold = place not in self._warm_slots
