@@ -1,30 +1,25 @@
 """The base class of system contracts: the language that contract authors write in.
 
-Owns: what a class declares (storage, functions, events, errors, its code), how call data reaches a function, and what a
-function may say and ask.
-Never does: price or journal anything itself (vm/system/runtime/frame.py), or decide when it runs (vm/call.py, and
-vm/system/runtime/hooks.py for blocks).
+Owns: what a class declares (storage, functions, events, errors, its code), and what a function may say and ask.
+Never does: price or journal anything itself (vm/system/runtime/frame.py), read call data (runtime/dispatch.py), or
+decide when it runs (vm/call.py, and runtime/hooks.py for blocks).
 Specification: docs/system-contracts.md; Solidity's contract ABI for everything that callers can see.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from chain.errors import InvariantViolation
 from chain.keccak import EMPTY_KECCAK, keccak256
 from chain.secp256k1 import InvalidSignature, recover_address
 from chain.types import ZERO_ADDRESS, Address, Hash32
-from chain.validator_update import ValidatorUpdate
 from vm.creation_address import create2_address
-from vm.evm.frame import OutOfGas
-from vm.message import CallData, Status
-from vm.system.abi.codec import AbiDecodeError
+from vm.message import Status
 from vm.system.errors import InvalidDeclaration, Panic, PanicCode, Revert
 from vm.system.events import ContractError, Event
-from vm.system.functions import SELECTOR_BYTES, Constructor, Function
-from vm.system.gas import CALL_BASE, DECODE_WORD, DEFAULT_WORK, RECOVER, words_gas
+from vm.system.functions import Constructor, Function
+from vm.system.gas import RECOVER
 from vm.system.interface import Interface, functions_of
 from vm.system.storage.bind import bind_storage
 
@@ -212,82 +207,6 @@ class Contract:
         self.frame.refuse_static()
 
 
-class BlockHook(Protocol):
-    """What a chain contract may define, run once in each block in the order of the registry."""
-
-    def begin_block(self) -> None: ...
-
-    def end_block(self) -> tuple[ValidatorUpdate, ...] | None: ...
-
-
 def code_of_class(class_id: int, version: int) -> bytes:
     """The code of an account: marker, class id, version."""
     return MARKER + class_id.to_bytes(CLASS_ID_BYTES) + version.to_bytes(VERSION_BYTES)
-
-
-def run_call(contract: Contract, payload: bytes | CallData) -> bytes:
-    """Decodes call data, runs the function and encodes what it returns. Raises Revert and what the frame raises."""
-    frame = contract.frame
-    size = len(payload)
-    function = contract.entries.get(payload[:SELECTOR_BYTES])
-    if function is None:
-        return _run_without_function(contract, size)
-    frame.gas -= function.base_gas + DECODE_WORD * ((size + 27) >> 5)
-    if frame.gas < 0:
-        raise OutOfGas
-    if frame.value and not function.is_payable:
-        raise Revert
-    try:
-        arguments = function.decode_arguments(payload[:])
-    except AbiDecodeError:
-        raise Revert from None
-    if function.is_view:
-        frame.is_static = True
-    for check in function.guards:
-        check(contract)
-    result = (
-        run_locked(contract, function.method, arguments)
-        if function.is_locked
-        else function.method(contract, *arguments)
-    )
-    if function.returns_nothing:
-        return b""
-    encoded = function.encode_result(result) if function.returns_one else function.encode_result(*result)
-    if len(encoded) > 32:  # a word is in the base price
-        frame.charge(words_gas(len(encoded)))
-    return encoded
-
-
-def run_locked(contract: Contract, method: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """Runs `method` while no other locked function of this account can be entered."""
-    locks, own = contract.frame.locks, contract.address
-    if own in locks:
-        raise ReentrancyGuardReentrantCall()
-    locks[own] = None
-    try:
-        return method(contract, *arguments)
-    finally:
-        del locks[own]
-
-
-def _run_without_function(contract: Contract, size: int) -> bytes:
-    """Coins without call data go to `receive`, anything else to `fallback`; a class without them reverts."""
-    contract.charge(CALL_BASE + DEFAULT_WORK + words_gas(size))
-    method = getattr(contract, "fallback", None) if size else getattr(contract, "receive", None)
-    if method is None:
-        raise Revert
-    method()
-    return b""
-
-
-def run_constructor(contract: Contract, payload: bytes) -> None:
-    """Runs the constructor on its encoded arguments. Raises Revert and what the frame raises."""
-    contract.charge(words_gas(len(payload)))
-    constructor = contract.constructing
-    if contract.value and not contract.constructor_takes_coins:
-        raise Revert
-    try:
-        arguments = constructor.decode(payload)
-    except AbiDecodeError:
-        raise Revert from None
-    run_locked(contract, constructor.run, arguments)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 from chain.types import Address
 from vm.evm.frame import ExceptionalHalt
 from vm.message import Message, Outcome, Status, SystemCreation
-from vm.system.contract import Contract, run_call, run_constructor
+from vm.system.contract import Contract
 from vm.system.errors import Revert, error_string
+from vm.system.runtime.dispatch import run_call, run_constructor
 from vm.system.runtime.faults import FAULTS, FAULTS_OF_CODE
 from vm.system.runtime.frame import Frame
 from vm.system.runtime.traced_frame import TracedFrame
