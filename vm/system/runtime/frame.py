@@ -27,6 +27,7 @@ from vm.gas import (
     all_but_one_64th,
 )
 from vm.message import CallKind, Message, Outcome
+from vm.system.errors import Panic, PanicCode
 from vm.system.gas import keccak_gas, words_gas
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class Frame:
     ) -> Outcome:
         """CALL or STATICCALL: at most `gas`, or all but a 64th of what is left. value: wei.
 
-        Raises OutOfGas, and ExceptionalHalt for value in a static call.
+        Raises OutOfGas, ExceptionalHalt for value in a static call, and Panic(0x11) for less than none.
         """
         context = self.context
         cost = context.access_cost(target) + words_gas(len(payload))
@@ -163,6 +164,8 @@ class Frame:
         stipend = 0
         if value:
             self.refuse_static()
+            if value < 0:
+                raise Panic(PanicCode.OVERFLOW)
             stipend = CALL_STIPEND
             cost += CALL_VALUE + (NEW_ACCOUNT if self.world.is_empty(target) else 0)
         self.charge(cost)

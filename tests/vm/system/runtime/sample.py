@@ -18,6 +18,7 @@ from vm.system.framework import (
     external,
     i256,
     require,
+    u8,
     u256,
     view,
 )
@@ -193,12 +194,14 @@ class Factory(Contract, class_id=0xC0_0002, version=1):
         self.mint_coins(to, wei)
 
     @external
-    def change_coins(self, wei: i256, makes: bool) -> None:
+    def change_coins(self, wei: i256, how: u8) -> None:
         """Has a bug: less than none."""
-        if makes:
+        if how == 0:
             self.mint_coins(self.sender, wei)
-        else:
+        elif how == 1:
             self.burn_coins(wei)
+        else:
+            self.send(self.sender, wei)
 
 
 FACTORY = Address(bytes(17) + b"\x5c\xff\x01")

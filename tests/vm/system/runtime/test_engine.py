@@ -338,12 +338,12 @@ def test_coins_are_made_by_privileged_contracts_only() -> None:
         send(world, COUNTER, Counter.mint.encode(7))
 
 
-@pytest.mark.parametrize("makes", [True, False])
-def test_less_than_no_coins_is_a_revert_and_no_broken_state(makes: bool) -> None:
+@pytest.mark.parametrize("how", range(3), ids=("made", "destroyed", "sent"))
+def test_less_than_no_coins_is_a_revert_and_no_broken_state(how: int) -> None:
     world = world_of()
-    outcome = send(world, FACTORY, Factory.change_coins.encode(-1, makes))
+    outcome = send(world, FACTORY, Factory.change_coins.encode(-1, how))
     assert (outcome.status, outcome.output) == (Status.REVERT, Panic(0x11).data)
-    assert send(world, FACTORY, Factory.change_coins.encode(0, makes)).status is Status.SUCCESS
+    assert send(world, FACTORY, Factory.change_coins.encode(0, how)).status is Status.SUCCESS
 
 
 def test_block_hooks_run_in_every_block_and_the_header_commits_to_what_they_say() -> None:
