@@ -10,18 +10,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from chain.secp256k1 import InvalidPublicKey, InvalidSignature
+from chain.types import InvalidAddress
+
 FAULTS_OF_CODE: Final = (
     ArithmeticError,
     AssertionError,
     AttributeError,
+    InvalidAddress,
+    InvalidPublicKey,
+    InvalidSignature,
     LookupError,
     NameError,
     NotImplementedError,
     TypeError,
     ValueError,
 )
-"""What a bug of a contract raises. Everything else is no matter of the contract: memory, recursion and the disk are of
-this machine, where other nodes would come to another outcome, and an abandoned simulation has its own error."""
+"""What a bug of a contract raises, by itself or in what it uses of `chain`: a call that comes there must not end every
+node. Everything else is no matter of the contract: memory, recursion and the disk are of this machine, where other
+nodes would come to another outcome, and an abandoned simulation has its own error."""
 
 
 def _silent(_place: str, _error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chain.types import parse_address
 from vm.system.framework import (
     Address,
     Contract,
@@ -129,6 +130,11 @@ class Counter(Contract, class_id=0xC0_0001, version=1):
     def divide(self, by: u256) -> u256:
         """Has a bug: Solidity would panic, Python raises."""
         return 100 // by
+
+    @external
+    def read_name(self, account: str) -> address:
+        """Has a bug: the text may be no address, and what reads it has an error of its own."""
+        return parse_address(account)
 
     @external
     def mint(self, wei: u256) -> None:

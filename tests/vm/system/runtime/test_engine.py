@@ -330,6 +330,13 @@ def test_a_bug_is_a_revert_and_an_alarm_in_production_and_fatal_in_tests() -> No
     assert told[0].startswith("Counter at 0x")
 
 
+def test_an_error_of_what_a_contract_uses_is_its_bug_too() -> None:
+    with faults_revert() as told:
+        outcome = send(world_of(), COUNTER, Counter.read_name.encode("nobody"))
+    assert (outcome.status, outcome.output) == (Status.REVERT, b"")
+    assert "InvalidAddress" in told[0]
+
+
 def test_coins_are_made_by_privileged_contracts_only() -> None:
     world = world_of()
     run(world, Factory.print_coins, BOB, 7, to=FACTORY)
