@@ -40,6 +40,7 @@ from vm.simulated_chain import (
     plan_chain,
 )
 from vm.simulated_world import SimulatedWorld
+from vm.system.runtime.faults import on_pretended_state
 from vm.system.runtime.hooks import run_end_block
 
 __all__ = [
@@ -129,6 +130,10 @@ class _Simulation:
 
     def run(self, planned: PlannedBlock) -> SimulatedBlock:
         """The next block."""
+        with on_pretended_state():
+            return self._run(planned)
+
+    def _run(self, planned: PlannedBlock) -> SimulatedBlock:
         self._rules.checkpoint()
         request = planned.request
         env = self._environment(planned)

@@ -35,6 +35,7 @@ from vm.message import Status
 from vm.overrides import AccountOverride, OverriddenReader, check_overrides, moved_precompiles
 from vm.revert_reason import revert_reason
 from vm.rules import rules_of
+from vm.system.runtime.faults import on_pretended_state
 from vm.tracer import Tracer
 from vm.transaction import (
     TransactionResult,
@@ -267,9 +268,10 @@ class _Simulation:
         if begin is not None:
             begin(self._reader, self._env, transaction)
         try:
-            return execute_transaction(
-                world, self._env, transaction, context, checkpoint=self._checkpoint, tracer=tracer
-            )
+            with on_pretended_state(bool(self._overrides)):
+                return execute_transaction(
+                    world, self._env, transaction, context, checkpoint=self._checkpoint, tracer=tracer
+                )
         except InvariantViolation as violation:
             # No real state holds 2**256 wei, but pretended balances can add up to it.
             if any(override.balance is not None for override in self._overrides.values()):

@@ -6,11 +6,12 @@ import pytest
 
 from chain.keccak import keccak256
 from chain.types import ZERO_HASH, checksum_address
-from tests.rpc.dev_chain import ACCOUNTS, DevChain, FakeNode, build_dev_chain, hexed, signed
+from tests.rpc.dev_chain import ACCOUNTS, DevChain, FakeNode, build_dev_chain, hexed, signed, word
 from tests.rpc.wire import Wire
 from vm.system.abi.codec import encoder
-from vm.system.addresses import STAKING, TOKEN_FACTORY
+from vm.system.addresses import STAKING, TOKEN_FACTORY, UPGRADES
 from vm.system.registry import CHAIN_CONTRACTS
+from vm.system.runtime.faults import FAULTS
 from vm.system.staking.staking import Staking
 from vm.system.tokens.factory import TokenFactory
 from vm.system.tokens.templates.catalogue import TEMPLATES
@@ -106,3 +107,16 @@ async def test_an_estimate_counts_what_the_next_block_does_before_it(wire: Wire,
         block = fake_node.append(signed(nonce, to=STAKING, value=COIN, data=payload, gas=gas))
         (receipt,) = fake_node.receipts(block.number) or ()
         assert (receipt.succeeded, receipt.cumulative_gas_used <= gas) == (True, True)
+
+
+async def test_hooks_that_fail_in_a_made_up_block_are_no_alarm(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FAULTS, "raises", False)
+    before, told = FAULTS.count, []
+    monkeypatch.setattr(FAULTS, "alarm", lambda place, error: told.append((place, error)))
+    made_up = {"state": {word(slot): word(1) for slot in range(16)}}
+    request = {"blockStateCalls": [{"stateOverrides": {hexed(UPGRADES): made_up}}, {}]}
+    blocks = await wire.result("eth_simulateV1", request, "latest")
+    assert len(blocks) == 2
+    assert (FAULTS.count, told) == (before, [])

@@ -17,7 +17,9 @@ from vm.block import begin_block, execute_block
 from vm.call import new_context
 from vm.environment import TransactionContext
 from vm.message import CallKind, Message, Outcome, Status
+from vm.overrides import AccountOverride
 from vm.requests import requests_hash
+from vm.simulation import CallRequest, simulate_call
 from vm.system.contract import ReentrancyGuardReentrantCall
 from vm.system.errors import Panic, error_string
 from vm.system.functions import Function
@@ -328,6 +330,19 @@ def test_a_bug_is_a_revert_and_an_alarm_in_production_and_fatal_in_tests() -> No
     assert (outcome.status, outcome.output) == (Status.REVERT, b"")
     assert len(told) == 1
     assert told[0].startswith("Counter at 0x")
+
+
+def test_a_bug_on_a_state_that_somebody_made_up_is_no_alarm() -> None:
+    request = CallRequest(to=COUNTER, input=Counter.divide.encode(0))
+    made_up = {COUNTER: AccountOverride(state_diff={7: 7})}
+    before = FAULTS.count
+    with faults_revert() as told:
+        outcomes = [
+            simulate_call(accounts().reader, ENV, request, gas_cap=10**6, overrides=overrides)
+            for overrides in ({}, made_up)
+        ]
+    assert [outcome.status for outcome in outcomes] == [Status.REVERT, Status.REVERT]
+    assert (len(told), FAULTS.count - before) == (1, 1)
 
 
 def test_an_error_of_what_a_contract_uses_is_its_bug_too() -> None:
