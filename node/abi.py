@@ -16,6 +16,8 @@ from chain.types import parse_address
 
 _SIGNATURE = re.compile(r"([A-Za-z_$][A-Za-z0-9_$]*)\((.*)\)")
 _ARRAY = re.compile(r"(.*)\[(\d*)\]")
+_INTEGER = re.compile(r"(u?)int([1-9][0-9]{0,2})?")
+MAX_WRITTEN_BITS = 64  # longer limits are hard to read
 
 
 class InvalidCall(CallerError):
@@ -78,16 +80,34 @@ def parse_word(kind: str, word: Any) -> Any:
         if kind == "address":
             return parse_address(text)
         if kind == "bool":
-            return {"true": True, "false": False}[text.lower()]
+            return _truth(text)
         if kind.startswith(("uint", "int")):
-            return int(text, 0)
+            return _in_range(kind, int(text, 0))
         if kind.startswith("bytes"):
             return bytes.fromhex(text.removeprefix("0x"))
-    except (ValueError, KeyError, CallerError) as error:
+    except (ValueError, CallerError) as error:
         raise InvalidCall(f"{word!r} is no {kind}: {error}") from error
     if kind == "string":
         return text
     raise InvalidCall(f"unknown type {kind!r}")
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError("write true or false")
+    return text.lower() == "true"
+
+
+def _in_range(kind: str, number: int) -> int:
+    """The number, if an integer of this type holds it; types that there are not are refused by the encoder."""
+    match = _INTEGER.fullmatch(kind)
+    if match is not None:
+        bits = int(match[2] or 256)
+        least, most = (0, 2**bits - 1) if match[1] else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        if not least <= number <= most:
+            ends = f"from {least} to {most}" if bits <= MAX_WRITTEN_BITS else f"of {bits} bits"
+            raise ValueError(f"it holds numbers {ends}")
+    return number
 
 
 def _items(word: Any) -> list[Any]:

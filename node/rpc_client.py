@@ -23,6 +23,10 @@ class NodeUnreachable(EnvironmentFault):
     """No node answers at the address."""
 
 
+class InvalidUrl(CallerError):
+    """What was given as the address of a node is none."""
+
+
 class RpcCallFailed(CallerError):
     """The node answered with an error; `code` and `data` are JSON-RPC's."""
 
@@ -40,13 +44,13 @@ class RpcClient:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise CallerError(
+            raise InvalidUrl(
                 f"not an address of a node: {error}; write it as http://127.0.0.1:8545"
             ) from error
         if parts.scheme not in ("http", "https") or not host:
-            raise CallerError("not an address of a node; write it as http://127.0.0.1:8545")
+            raise InvalidUrl("not an address of a node; write it as http://127.0.0.1:8545")
         if "@" in parts.netloc:
-            raise CallerError("an address with user name and password is not supported")
+            raise InvalidUrl("an address with user name and password is not supported")
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path}"  # shown in errors: without a query, it may be a key
         self._host = host
         self._port = port

@@ -18,16 +18,19 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from chain.errors import CallerError, InvariantViolation, NodeError
 from chain.types import Address, InvalidAddress, parse_address
+from node.abi import InvalidCall
 from node.errors import EnginesDisagree
 from node.fork_option import USUAL_FORK, check_forks
 from node.home import NodeHome, default_home
-from node.rpc_client import NodeUnreachable, RpcCallFailed, RpcClient
+from node.rpc_client import InvalidUrl, NodeUnreachable, RpcCallFailed, RpcClient
+from node.units import InvalidAmount
 
-WIDTH_OF_FILES = 400  # no row of ours is longer, so a program that reads tables finds whole lines
+LEAST_TEXT_COLUMN = 30  # sentences are broken into lines of at least so many characters
 BUG = "a fault of this program, please report it with the lines above"
 # Longer texts quote an argument or an answer at full length; the lines of a log that `testnet up` shows are shorter.
 MAX_ERROR_CHARACTERS = 8_000
@@ -76,6 +79,8 @@ def errors_as_exit_codes() -> Iterator[None]:
     except InvariantViolation as error:
         traceback.print_exc()
         fail(f"{BUG}: {error}", ExitCode.FAILURE)
+    except (InvalidAmount, InvalidCall, InvalidUrl) as error:
+        fail(str(error), ExitCode.USAGE)
     except NodeError as error:
         fail(str(error), ExitCode.FAILURE)
     except BrokenPipeError:
@@ -195,8 +200,8 @@ def show(record: Mapping[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(record))
         return
     table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
+    _add_column(table, "", list(record), style="bold")
+    _add_column(table, "", [_text(value) for value in record.values()])
     for name, value in record.items():
         table.add_row(name, _text(value))
     _print(table)
@@ -212,31 +217,40 @@ def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, empty: str) -> N
         click.echo(empty, err=True)
         return
     table = Table(box=None, pad_edge=False)
-    for name in rows[0]:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(_text(value) for value in row.values()))
+    cells = [[_text(value) for value in row.values()] for row in rows]
+    for name, column in zip(rows[0], zip(*cells, strict=True), strict=True):
+        _add_column(table, name, column)
+    for line in cells:
+        table.add_row(*line)
     _print(table)
 
 
+def _add_column(table: Table, name: str, cells: Sequence[str], style: str = "") -> None:
+    """A column of words, such as addresses, is never broken, so that they can be copied; one of sentences is, between
+    words."""
+    longest = max(map(len, [name, *cells]))
+    longest_word = max([len(word) for cell in cells for word in cell.split()], default=0)
+    is_sentences = longest_word < longest > LEAST_TEXT_COLUMN
+    least = max(longest_word, LEAST_TEXT_COLUMN) if is_sentences else longest
+    table.add_column(name, overflow="fold", no_wrap=not is_sentences, min_width=least, style=style)
+
+
 def _print(table: Table) -> None:
-    printer = console()
-    if printer.is_terminal:
-        printer.print(table)
-        return
+    """As wide as the terminal, and wider where the table needs it: the terminal then breaks lines without cutting what
+    is copied. To files and programs whole lines go."""
+    printer = Console(highlight=False, markup=False)
+    unbounded = printer.options.update(width=sys.maxsize)
+    needed = Measurement.get(printer, unbounded, table)
+    printer.width = max(printer.width, needed.minimum) if printer.is_terminal else needed.maximum
     with printer.capture() as captured:
-        printer.print(table)
+        printer.print(table, soft_wrap=False, crop=False)
     for line in captured.get().splitlines():
         click.echo(line.rstrip())  # without the blanks that fill a table to its width
-
-
-def console() -> Console:
-    """Standard output; hashes are never cut, even when output is not a terminal."""
-    width = None if sys.stdout.isatty() else WIDTH_OF_FILES
-    return Console(highlight=False, markup=False, width=width)
 
 
 def _text(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return json.dumps(value) if isinstance(value, dict | list) else printable(str(value))

@@ -33,6 +33,7 @@ from node.contract_calls import ContractCallFailed, ContractCalls
 from node.rpc_client import RpcClient
 from vm.system.addresses import DISTRIBUTION, SLASHING, STAKING
 from vm.system.framework import ZERO_ADDRESS
+from vm.system.staking.consensus_key import key_from_text
 from vm.system.staking.distribution import Distribution
 from vm.system.staking.slashing import Slashing
 from vm.system.staking.staking import Staking
@@ -63,7 +64,7 @@ def _row(one: Validator, as_json: bool) -> dict[str, Any]:
         "operator": one.operatorAddress,
         "moniker": one.description.moniker,
         "status": status_word(one.status),
-        "jailed": one.jailed if as_json else ("yes" if one.jailed else "no"),
+        "jailed": one.jailed,
         "tokens": str(one.tokens) if as_json else coins(one.tokens),
         "commission": decimal_rate(one.commission) if as_json else percent(one.commission),
     }
@@ -93,10 +94,10 @@ def validator(operator: str, rpc: RpcClient, as_json: bool) -> None:
             "minSelfDelegation": amount(one.minSelfDelegation),
             "commissionEarned": amount(wei_of(earned.commission)),
             "ownRewards": amount(wei_of(earned.selfBondRewards)),
-            "unbondingHeight": one.unbondingHeight,
+            "unbondingHeight": one.unbondingHeight if as_json else one.unbondingHeight or None,
             "unbondingTime": time(one.unbondingTime),
             "consensusAddress": checksum_address(Address(consensus)),
-            "consensusKey": one.consensusPubkey,
+            "consensusKey": _key_in_hex(one.consensusPubkey),
             "identity": text.identity or None,
             "website": text.website or None,
             "securityContact": text.securityContact or None,
@@ -104,6 +105,12 @@ def validator(operator: str, rpc: RpcClient, as_json: bool) -> None:
         },
         as_json,
     )
+
+
+def _key_in_hex(text: str) -> str:
+    """As all commands show keys; the contract has Base64."""
+    key = key_from_text(text)
+    return text if key is None else f"0x{key.hex()}"
 
 
 @click.command()
@@ -226,7 +233,8 @@ def params(rpc: RpcClient, as_json: bool) -> None:
     }
     if not as_json:
         record = {
-            name: f"{value / 100:g}%" if name.endswith("_bps") else value for name, value in record.items()
+            name: f"{value}  ({value / 100:g}%)" if name.endswith("_bps") else value
+            for name, value in record.items()
         }
     show(record, as_json)
 

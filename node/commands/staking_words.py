@@ -18,7 +18,7 @@ from node.units import InvalidAmount, format_aur, format_units, parse_units
 from vm.system.addresses import STAKING
 from vm.system.contract import Contract
 from vm.system.staking.staking import Staking
-from vm.system.staking.types import DECIMALS, ONE, BondStatus, DecCoin, PageRequest, Validator
+from vm.system.staking.types import DECIMALS, ONE, UNCHANGED, BondStatus, DecCoin, PageRequest, Validator
 from vm.system.storage.bind import layout_of
 from vm.system.tooling.storage_reading import find
 from vm.system.tooling.storage_reading import show as stored_value
@@ -29,8 +29,11 @@ PERCENT_DECIMALS: Final = 16
 MAX_PAGES: Final = 1_000
 """A hundred validators each: a node that never ends the list is not asked for ever."""
 
-COIN_FIELDS: Final = frozenset({"amount", "value", "commission", "burnt"})
+COIN_FIELDS: Final = frozenset({"amount", "value", "commission", "burnt", "minSelfDelegation"})
 """Fields of events that count wei."""
+
+HASH_CHARACTERS: Final = 66
+"""Of 32 bytes as 0x and hex: what an event has instead of an indexed text."""
 
 NO_PAGE: Final = PageRequest(b"", 0, 0, False, False)
 
@@ -98,6 +101,12 @@ def event_json(events: Sequence[EventInWords]) -> list[Mapping[str, Any]]:
 
 
 def _in_words(field: str, value: Any) -> str:
+    if field in ("commissionRate", "minSelfDelegation") and int(value) == UNCHANGED:
+        return "unchanged"
+    if field == "commissionRate":
+        return percent(int(value))
+    if field == "validatorAddress" and len(value) == HASH_CHARACTERS:
+        return f"hash {value}"
     if field in COIN_FIELDS:
         return coins(int(value))
     return moment(int(value)) if field == "completionTime" else str(value)

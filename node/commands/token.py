@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from chain.types import Address, checksum_address
+from chain.types import Address, checksum_address, parse_address
 from node.commands.common import (
     CommandFailed,
     ExitCode,
@@ -39,7 +39,7 @@ from vm.system.access.erc165 import IERC165
 from vm.system.access.ownable import Ownable
 from vm.system.addresses import TOKEN_FACTORY
 from vm.system.contract import Contract
-from vm.system.functions import Function
+from vm.system.functions import SELECTOR_BYTES, Function
 from vm.system.interface import interface_id
 from vm.system.registry import CHAIN_CONTRACTS
 from vm.system.tokens.factory import MAX_PAGE, TokenFactory
@@ -181,9 +181,12 @@ def list_tokens(creator: str | None, start: int, limit: int, rpc: RpcClient, as_
         total = told["total"]
         if len(told["tokens"]) < wanted:
             break
-    if not as_json:
-        names = {"0x" + one.id.hex(): one.name for one in known_templates(rpc)} if rows else {}
-        rows = [{**row, "template": names.get(row["template"], row["template"])} for row in rows]
+    names = {"0x" + one.id.hex(): one.name for one in known_templates(rpc)} if rows else {}
+    ids = [{"templateId": row["template"]} if as_json else {} for row in rows]
+    rows = [
+        {**row, "template": names.get(row["template"], row["template"]), **more}
+        for row, more in zip(rows, ids, strict=True)
+    ]
     show_rows(rows, as_json, empty="no tokens")
     if start + len(rows) < total and rows and not as_json:
         click.echo(f"{len(rows)} of {total}; go on with --start {start + len(rows)}", err=True)
@@ -198,11 +201,11 @@ def show_token(address: str, rpc: RpcClient, as_json: bool) -> None:
     target = read_address(address)
     calls = ContractCalls(rpc)
     code = _code(rpc, target)
-    if not code:
-        raise CommandFailed(f"there is no contract at {checksum_address(target)}")
     standard = _standard(calls, target)
     decimals = _told(calls, target, IERC20Metadata.decimals)
     supply = _told(calls, target, IERC20.totalSupply)
+    if standard is Standard.FUNGIBLE and supply is None:
+        raise CommandFailed(f"the contract at {checksum_address(target)} is no token: it has no totalSupply")
     owner = _told(calls, target, Ownable.owner)
     running = CHAIN_CONTRACTS.contract(code)
     record: dict[str, Any] = {
@@ -237,11 +240,16 @@ def balance(
     target, holder = read_address(address), read_address(account)
     calls = ContractCalls(rpc, block_tag(which))
     record: dict[str, Any] = {"token": checksum_address(target), "account": checksum_address(holder)}
-    if token_id is not None:
-        held = calls.ask(target, IERC1155.balanceOf, holder, token_id)
-        show({**record, "id": str(token_id), "balance": str(held)}, as_json)
-        return
-    held = calls.ask(target, IERC20.balanceOf, holder)
+    try:
+        if token_id is not None:
+            held = calls.ask(target, IERC1155.balanceOf, holder, token_id)
+            show({**record, "id": str(token_id), "balance": str(held)}, as_json)
+            return
+        held = calls.ask(target, IERC20.balanceOf, holder)
+    except ContractCallFailed:
+        standard = _standard(calls, target)
+        _check_part(standard, "--id", token_id is not None, standard is Standard.MULTI)
+        raise
     decimals = _told(calls, target, IERC20Metadata.decimals)
     if as_json:
         show({**record, "balance": str(held), "decimals": decimals}, as_json=True)
@@ -263,6 +271,7 @@ def transfer(
     """Send AMOUNT of the token at ADDRESS to TO; of a collection the token --id, without an amount."""
     target, receiver = read_address(address), read_address(to)
     calls = ContractCalls(options.rpc)
+    _code(options.rpc, target)  # a transaction to nobody succeeds
     standard = _standard(calls, target)
     _check_parts(standard, amount, token_id)
     own = Sender(options).address
@@ -301,6 +310,7 @@ def mint(
     """
     target, receiver = read_address(address), read_address(to)
     calls = ContractCalls(options.rpc)
+    running = CHAIN_CONTRACTS.contract(_code(options.rpc, target))
     standard = _standard(calls, target)
     if uri is not None and standard is not Standard.COLLECTION:
         raise CommandFailed("--uri goes with the tokens of a collection", ExitCode.USAGE)
@@ -314,11 +324,25 @@ def mint(
                     "a collection makes one token at a time, with the next number: leave AMOUNT and --id out",
                     ExitCode.USAGE,
                 )
-            payload = _next_of_collection(CHAIN_CONTRACTS.contract(_code(options.rpc, target)), receiver, uri)
+            payload = _next_of_collection(running, receiver, uri)
         case Standard.MULTI:
             _check_parts(standard, amount, token_id)
             payload = call_data(MultiToken.mint, receiver, token_id or 0, _whole(amount or ""), b"")
-    send(options, target, 0, payload)
+    if running is not None and payload[:SELECTOR_BYTES] not in running.entries:
+        raise CommandFailed(f"nobody can make more of it: {running.__name__} has no function for that")
+    receipt = submit(options, Sender(options), target, 0, payload)
+    if receipt is None:
+        return
+    made = _moved_ids(receipt, target) if standard is Standard.COLLECTION else {}
+    show_outcome(receipt, options.as_json, made, made)
+
+
+def _moved_ids(receipt: Mapping[str, Any], target: Address) -> dict[str, str]:
+    """The number of the token of a collection that the transaction moved or made."""
+    for event in events_in(receipt["logs"]):
+        if parse_address(event.address) == target and "tokenId" in event.values and event.name == "Transfer":
+            return {"id": str(event.values["tokenId"])}
+    return {}
 
 
 def _next_of_collection(running: type[Contract] | None, receiver: Address, uri: str | None) -> bytes:
@@ -334,13 +358,14 @@ def _next_of_collection(running: type[Contract] | None, receiver: Address, uri: 
 
 def _check_parts(standard: Standard, amount: str | None, token_id: int | None) -> None:
     """Raises CommandFailed unless amount and id are there as the kind of token needs them."""
-    for word, is_given, is_needed in (
-        ("AMOUNT", amount is not None, standard is not Standard.COLLECTION),
-        ("--id", token_id is not None, standard is not Standard.FUNGIBLE),
-    ):
-        if is_given != is_needed:
-            needs = "needs" if is_needed else "takes no"
-            raise CommandFailed(f"a token of {standard.value} {needs} {word}", ExitCode.USAGE)
+    _check_part(standard, "AMOUNT", amount is not None, standard is not Standard.COLLECTION)
+    _check_part(standard, "--id", token_id is not None, standard is not Standard.FUNGIBLE)
+
+
+def _check_part(standard: Standard, word: str, is_given: bool, is_needed: bool) -> None:
+    if is_given != is_needed:
+        needs = "needs" if is_needed else "takes no"
+        raise CommandFailed(f"a token of {standard.value} {needs} {word}", ExitCode.USAGE)
 
 
 def _amount(calls: ContractCalls, target: Address, text: str, units: str) -> int:
@@ -395,8 +420,12 @@ def _told(calls: ContractCalls, target: Address, function: Function[..., T], *ar
 
 
 def _code(rpc: RpcClient, target: Address) -> bytes:
+    """Of the contract at `target`. Raises CommandFailed if there is none."""
     told = rpc.call("eth_getCode", checksum_address(target), "latest")
     try:
-        return bytes.fromhex(told.removeprefix("0x"))
+        code = bytes.fromhex(told.removeprefix("0x"))
     except (AttributeError, ValueError):
         raise not_a_node(rpc, "eth_getCode") from None
+    if not code:
+        raise CommandFailed(f"there is no contract at {checksum_address(target)}")
+    return code

@@ -116,7 +116,7 @@ def test_an_unreachable_node_and_wrong_usage_have_their_own_exit_codes(
 
 @pytest.mark.parametrize("url", ["localhost:8545", "http://[::1", "http://x:99999"])
 def test_a_wrong_address_of_a_node_is_one_line(capsys: pytest.CaptureFixture[str], url: str) -> None:
-    assert run("query", "status", "--rpc", url) == ExitCode.FAILURE
+    assert run("query", "status", "--rpc", url) == ExitCode.USAGE
     assert "write it as http://127.0.0.1:8545" in capsys.readouterr().err
 
 

@@ -54,7 +54,7 @@ async def test_the_first_validator_and_the_parameters_are_told(line: CommandLine
     assert {name: str(value) for name, value in params.items()} == {
         name: str(getattr(PARAMETERS, name)) for name in StakingParameters.__dataclass_fields__
     }
-    assert "min_signed_bps           50%" in await line("staking", "params")
+    assert "min_signed_bps           5000  (50%)" in await line("staking", "params")
     assert (await line.record("staking", "pool"))["bondedPower"] == 1
 
 
@@ -65,6 +65,8 @@ async def test_a_validator_is_made_with_the_key_of_the_home_and_gets_a_seat(line
     told = await line.record("staking", "validator", OPERATOR)
     assert (told["status"], told["tokens"], told["commission"]) == ("bonded", str(50 * AUR), "0.05")
     assert (told["moniker"], told["website"], told["identity"]) == ("Fifth", "https://example.org", None)
+    assert told["consensusKey"].startswith("0x0")
+    assert len(told["consensusKey"]) == 68
     info = await line.record("staking", "signing-info", told["consensusAddress"])
     assert info == await line.record("staking", "signing-info", OPERATOR)
     assert (info["operator"], info["tombstoned"], info["missedBlocks"]) == (OPERATOR, False, 0)
@@ -78,7 +80,8 @@ async def test_a_validator_is_changed_only_where_it_is_said(line: CommandLine) -
     await create(line, "--details", "at home")
     words = ("staking", "edit-validator")
     assert "nothing to change" in await line.fails(*words, *line.signing(), code=ExitCode.USAGE)
-    await line(*words, "--moniker", "Sixth", "--min-self-delegation", "2.5", *line.signing())
+    out = await line(*words, "--moniker", "Sixth", "--min-self-delegation", "2.5", *line.signing())
+    assert "commissionRate unchanged  minSelfDelegation 2.5 AUR" in out
     told = await line.record("staking", "validator", OPERATOR)
     assert (told["moniker"], told["details"], told["minSelfDelegation"]) == (
         "Sixth",
@@ -89,7 +92,8 @@ async def test_a_validator_is_changed_only_where_it_is_said(line: CommandLine) -
     assert "commission changed within the last 24 hours" in error
     await line.dev.call("evm_increaseTime", 86_400)
     await line.dev.call("evm_mine")
-    await line(*words, "--commission-rate", "0.11", *line.signing())
+    out = await line(*words, "--commission-rate", "0.11", *line.signing())
+    assert "commissionRate 11%  minSelfDelegation unchanged" in out
     assert (await line.record("staking", "validator", OPERATOR))["commission"] == "0.11"
 
 

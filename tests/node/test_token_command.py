@@ -12,7 +12,7 @@ from chain.types import checksum_address
 from node.commands.common import ExitCode
 from tests.node.command_line import NAMES, CommandLine, command_line
 from tests.node.dev.dev_fixture import ACCOUNTS
-from vm.system.addresses import TOKEN_FACTORY
+from vm.system.addresses import STAKING, TOKEN_FACTORY
 from vm.system.tokens.factory import TokenFactory
 from vm.system.tokens.templates.catalogue import TEMPLATES
 from vm.system.tokens.templates.fungible import FixedToken
@@ -95,6 +95,8 @@ async def test_tokens_are_listed_page_by_page_and_by_creator(cli_of_node: Comman
     assert await line.rows("token", "list", "--creator", OTHER) == []
     assert len(await line.rows("token", "list", "--creator", OWNER)) == 3
     assert "erc20-votes" in await line("token", "list", "--limit", "1")
+    row = (await line.rows("token", "list"))[0]
+    assert (row["template"], row["templateId"]) == ("erc20-votes", "0x" + keccak256(b"erc20-votes").hex())
     assert (await line.record("token", "show", made[0]))["totalSupply"] == "5"
 
 
@@ -103,13 +105,20 @@ async def test_tokens_are_listed_page_by_page_and_by_creator(cli_of_node: Comman
     [
         (("no-such", "x"), "there is no template 'no-such'; there are: erc20-fixed, "),
         (("erc20-fixed", "Gold"), "erc20-fixed takes 5 arguments, not 1: name:string symbol:string "),
-        (("erc20-fixed", "G", "G", "256", "1", OWNER), "decimals: "),
+        (
+            ("erc20-fixed", "G", "G", "256", "1", OWNER),
+            "decimals: '256' is no uint8: it holds numbers from 0 to 255",
+        ),
         (("erc20-fixed", "G", "G", "ten", "1", OWNER), "decimals: 'ten' is no uint8"),
         (("erc20-fixed", "G", "G", "2", "1.005", OWNER), "supply: '1.005' is finer than 2 decimals"),
         (("erc20-fixed", "G", "G", "2", "all", OWNER), "supply: 'all' is not a number"),
         (("erc20-fixed", "G", "G", "255", "9", OWNER), "supply: '9' is more than 256 bits can hold"),
         (("erc20-fixed", "G", "G", "2", "1", "0x12"), "owner: '0x12' is no address"),
-        (("erc20-restricted", "G", "G", "2", "maybe", OWNER), "verificationRequired: 'maybe' is no bool"),
+        (("erc20-restricted", "G", "G", "2", "maybe", OWNER), "'maybe' is no bool: write true or false"),
+        (
+            ("erc721-royalties", "A", "A", "x", OWNER, str(2**96), OWNER),
+            "is no uint96: it holds numbers of 96 bits",
+        ),
         (("erc20-fixed", "G", "G", "2", "1", OWNER, "--salt", "0x12"), "Invalid value for '--salt'"),
     ],
 )
@@ -160,7 +169,8 @@ async def test_tokens_of_collections_are_made_and_moved_by_number(cli_of_node: C
     assert (await line.record("token", "show", plain))["standard"] == "ERC-721"
     await line("token", "mint", plain, OWNER, *line.signing())
     await line("token", "mint", with_uris, OWNER, "--uri", "first.json", *line.signing())
-    await line("token", "mint", with_uris, OWNER, *line.signing())
+    printed = await line("token", "mint", with_uris, OWNER, *line.signing())
+    assert ["id", "1"] in [row.split() for row in printed.splitlines()]
     await line("token", "transfer", with_uris, OTHER, "--id", "0x1", *line.signing())
     assert (await line.record("token", "balance", with_uris, OTHER))["balance"] == "1"
     assert "2 ART" not in await line("token", "balance", with_uris, OWNER)
@@ -183,8 +193,9 @@ async def test_a_multi_token_has_amounts_of_each_number(cli_of_node: CommandLine
     assert (await line.record("token", "balance", token, OTHER, "--id", "7"))["balance"] == "4"
     shown = await line.record("token", "show", token)
     assert (shown["standard"], shown["name"], shown["decimals"]) == ("ERC-1155", None, None)
-    error = await line.fails("token", "transfer", token, OTHER, "4", *line.signing(), code=ExitCode.USAGE)
-    assert "a token of ERC-1155 needs --id" in error
+    for words in (("transfer", token, OTHER, "4", *line.signing()), ("balance", token, OTHER)):
+        error = await line.fails("token", *words, code=ExitCode.USAGE)
+        assert "a token of ERC-1155 needs --id" in error
     assert "null" not in await line("token", "list")
 
 
@@ -192,8 +203,26 @@ async def test_an_account_without_code_is_no_token(cli_of_node: CommandLine) -> 
     line = cli_of_node
     assert f"no contract at {OTHER}" in await line.fails("token", "show", OTHER)
     assert f"no contract at {OTHER} answers balanceOf" in await line.fails("token", "balance", OTHER, OWNER)
-    error = await line.fails("token", "transfer", OTHER, OWNER, "1", *line.signing())
+    for words in (("transfer", OTHER, OWNER, "1", "--units", "wei"), ("mint", OTHER, OWNER, "1")):
+        assert f"no contract at {OTHER}" in await line.fails("token", *words, *line.signing())
+    assert await line.dev.height() == 0
+
+
+async def test_a_contract_that_is_no_token_is_told_so(cli_of_node: CommandLine) -> None:
+    line = cli_of_node
+    error = await line.fails("token", "show", checksum_address(STAKING))
+    assert "is no token: it has no totalSupply" in error
+    error = await line.fails("token", "transfer", checksum_address(STAKING), OWNER, "1", *line.signing())
     assert "tells no decimals" in error
+
+
+async def test_of_a_fixed_token_nobody_makes_more(cli_of_node: CommandLine) -> None:
+    line = cli_of_node
+    token = await create(line, "erc20-fixed", "G", "G", "2", "1", OWNER)
+    error = await line.fails("token", "mint", token, OWNER, "1", *line.signing())
+    assert "nobody can make more of it: FixedToken has no function for that" in error
+    error = await line.fails("token", "balance", token, OWNER, "--id", "1", code=ExitCode.USAGE)
+    assert "a token of ERC-20 takes no --id" in error
 
 
 async def test_a_token_that_is_only_to_be_signed_is_not_sent(cli_of_node: CommandLine) -> None:

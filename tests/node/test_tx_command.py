@@ -153,5 +153,5 @@ def test_numbers_out_of_range_are_wrong_usage(
 def test_what_is_no_amount_is_one_line(
     node: FakeNode, transfer: list[str], capsys: pytest.CaptureFixture[str], value: str
 ) -> None:
-    assert run(*transfer, "--value", value) == ExitCode.FAILURE
+    assert run(*transfer, "--value", value) == ExitCode.USAGE
     assert len(capsys.readouterr().err.splitlines()) == 1
