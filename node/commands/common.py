@@ -30,6 +30,7 @@ from node.home import NodeHome, default_home
 from node.rpc_client import InvalidUrl, NodeUnreachable, RpcCallFailed, RpcClient
 from node.units import InvalidAmount
 
+MAX_SENTENCE_CHARACTERS = 200  # of a command in the list of its group
 LEAST_TEXT_COLUMN = 30  # sentences are broken into lines of at least so many characters
 BUG = "a fault of this program, please report it with the lines above"
 # Longer texts quote an argument or an answer at full length; the lines of a log that `testnet up` shows are shorter.
@@ -53,6 +54,19 @@ class ExitCode(IntEnum):
     TIMEOUT = 6
     VERIFICATION_FAILED = 7  # with vm.cross_check: two engines disagree on a block
     INTERRUPTED = 130
+
+
+class CommandGroup(click.Group):
+    """A group whose list of commands has their first sentences whole, not cut to a line."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = []
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                rows.append((name, command.get_short_help_str(MAX_SENTENCE_CHARACTERS)))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 class CommandFailed(CallerError):

@@ -14,6 +14,7 @@ import click
 from chain.types import checksum_address
 from node.commands.common import (
     CommandFailed,
+    CommandGroup,
     ExitCode,
     json_option,
     read_address,
@@ -36,7 +37,7 @@ EXACT_NUMBER: Final = (1 << 53) - 1
 """Greater numbers are text in JSON, because most programs would round them."""
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def contracts() -> None:
     """The chain's own contracts: list, ABI, Solidity interface, documentation, storage."""
 

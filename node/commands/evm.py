@@ -18,7 +18,15 @@ import click
 from chain.keccak import EMPTY_KECCAK, keccak256
 from chain.receipt import Log
 from chain.types import ZERO_HASH, Address
-from node.commands.common import CommandFailed, ExitCode, json_option, read_address, show, show_rows
+from node.commands.common import (
+    CommandFailed,
+    CommandGroup,
+    ExitCode,
+    json_option,
+    read_address,
+    show,
+    show_rows,
+)
 from state.account import MAX_BALANCE, Account
 from state.reader import DictReader
 from vm.engines import NATIVE, PY_EVM, Engine
@@ -51,7 +59,7 @@ _HEX = re.compile(r"(0x)?([0-9a-fA-F]*)")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def evm() -> None:
     """Run, trace, list and compile bytecode, without a node."""
 

@@ -10,7 +10,7 @@ import click
 from chain.hd import ETHEREUM_ACCOUNT_PATH, derive_child, master_key, mnemonic_seed
 from chain.secp256k1 import InvalidPrivateKey, PrivateKey
 from chain.types import checksum_address
-from node.commands.common import CommandFailed, home_option, json_option, show, show_rows
+from node.commands.common import CommandFailed, CommandGroup, home_option, json_option, show, show_rows
 from node.commands.secrets import password_option, read_password, read_secret_file
 from node.home import NodeHome, write_private
 from node.keystore import (
@@ -27,7 +27,7 @@ light_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def keys() -> None:
     """Account keys: new, list, show, import, export."""
 

@@ -77,8 +77,9 @@ def init(
 ) -> None:
     """Make a node's folder.
 
-    With --dev the folder is complete. With --genesis the node joins that chain, as a follower or with --validator as a
-    validator that the genesis names. Without it only keys are made; give the genesis later, with the same command.
+    With --dev the folder is complete. With --genesis the node joins that chain as a follower. --validator makes a
+    consensus key too, for a validator that the genesis names or that is staked for later. Without --genesis only keys
+    are made; give the genesis later, with the same command.
     """
     if dev and (genesis_path or validator_name or peers):
         raise CommandFailed("--dev makes its own genesis and validator; leave the other options out")

@@ -11,6 +11,7 @@ import click
 from chain.types import checksum_address
 from node.commands.common import (
     CommandFailed,
+    CommandGroup,
     ExitCode,
     json_option,
     read_address,
@@ -34,7 +35,7 @@ _NUMBER = re.compile(r"[0-9]{1,20}")  # a block number has 64 bits
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def query() -> None:
     """Ask a node about blocks, transactions, balances, validators, peers."""
 

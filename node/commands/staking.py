@@ -16,6 +16,7 @@ import click
 from chain.types import Address, checksum_address
 from node.commands.common import (
     CommandFailed,
+    CommandGroup,
     ExitCode,
     home_option,
     json_option,
@@ -56,9 +57,13 @@ GAS_OF_SIMULATED: Final = 2
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def staking() -> None:
-    """Validators, delegations and rewards."""
+    """Validators, delegations and rewards.
+
+    An AMOUNT is in AUR, or with a unit, as 20gwei or 7wei. A VALIDATOR is named by the account that runs it, its
+    operator.
+    """
 
 
 for query in QUERIES:

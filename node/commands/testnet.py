@@ -17,7 +17,7 @@ import click
 from chain.types import checksum_address
 from genesis import AUR, DEV_CHAIN_IDS, DEV_MNEMONIC, dev_accounts
 from node.chain_start import read_chain
-from node.commands.common import CommandFailed, forks_option, json_option, show, show_rows
+from node.commands.common import CommandFailed, CommandGroup, forks_option, json_option, show, show_rows
 from node.local_network import (
     MAX_BASE_PORT,
     MAX_BLOCK_MS,
@@ -46,7 +46,7 @@ def _checked_staking(_context: object, _option: object, values: tuple[str, ...])
         raise click.BadParameter(str(error)) from error
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 @click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),

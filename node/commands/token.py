@@ -16,6 +16,7 @@ import click
 from chain.types import Address, checksum_address, parse_address
 from node.commands.common import (
     CommandFailed,
+    CommandGroup,
     ExitCode,
     json_option,
     read_address,
@@ -83,7 +84,7 @@ def id_option(function: F) -> F:
     )(function)
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def token() -> None:
     """Make tokens from templates, and use tokens of any kind."""
 

@@ -16,6 +16,7 @@ from chain.types import Address, checksum_address
 from node.abi import encode_call, encode_constructor
 from node.commands.common import (
     CommandFailed,
+    CommandGroup,
     ExitCode,
     home_option,
     json_option,
@@ -100,7 +101,7 @@ def send_options(function: F) -> F:
     return result
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def tx() -> None:
     """Send transactions and look after them."""
 

@@ -114,6 +114,14 @@ def test_an_unreachable_node_and_wrong_usage_have_their_own_exit_codes(
     assert run("query", "block", "soon", "--rpc", "http://127.0.0.1:9") == ExitCode.USAGE
 
 
+@pytest.mark.parametrize("group", ["keys", "tx", "query", "token", "staking", "contracts", "evm", "testnet"])
+def test_the_list_of_a_group_says_whole_sentences(capsys: pytest.CaptureFixture[str], group: str) -> None:
+    assert run(group, "--help") == ExitCode.OK
+    printed = capsys.readouterr().out
+    assert "Commands:" in printed
+    assert "..." not in printed.replace("[ARGS]...", "")
+
+
 @pytest.mark.parametrize("url", ["localhost:8545", "http://[::1", "http://x:99999"])
 def test_a_wrong_address_of_a_node_is_one_line(capsys: pytest.CaptureFixture[str], url: str) -> None:
     assert run("query", "status", "--rpc", url) == ExitCode.USAGE
