@@ -26,24 +26,30 @@ class EarlyMessages:
     def __init__(self, validators: ValidatorSet) -> None:
         self._validators = validators
         self._schedule = ProposerSchedule(validators)
-        self._votes: dict[Address, dict[tuple[Round, VoteKind], VoteReceived]] = {}
-        self._proposals: dict[Round, ProposalReceived] = {}
+        self._votes: dict[Address, dict[tuple[Round, VoteKind, bytes], VoteReceived]] = {}
+        self._proposals: dict[Round, list[ProposalReceived]] = {}
 
     def add_vote(self, received: VoteReceived) -> None:
-        """Keep the vote; the newest VOTES_PER_VALIDATOR of a validator stay. Strangers are left out."""
+        """Keep the vote; the newest VOTES_PER_VALIDATOR of a validator stay. Strangers are left out.
+
+        Votes that contradict each other are kept both, for the height to find: else whoever signs twice would only
+        have to be early.
+        """
         vote = received.vote
         if vote.validator not in self._validators:
             return
         votes = self._votes.setdefault(vote.validator, {})
-        votes.setdefault((vote.round, vote.kind), received)
+        votes.setdefault((vote.round, vote.kind, vote.block_id or b""), received)
         if len(votes) > VOTES_PER_VALIDATOR:
             del votes[min(votes)]
 
     def add_proposal(self, received: ProposalReceived) -> None:
-        """Keep the first proposal of each early round that comes from its proposer."""
+        """Keep the first proposal of each early round that comes from its proposer, and one that contradicts it."""
         proposal = received.proposal
         if proposal.round < EARLY_ROUNDS and self._schedule.is_proposer(proposal.proposer, proposal.round):
-            self._proposals.setdefault(proposal.round, received)
+            kept = self._proposals.setdefault(proposal.round, [])
+            if len(kept) < 2 and proposal not in [known.proposal for known in kept]:
+                kept.append(received)
 
     def is_height_reached(self) -> bool:
         """More than 1/3 of the power votes there: a correct validator has decided the height before."""
@@ -52,8 +58,10 @@ class EarlyMessages:
     def drain(self) -> tuple[ProposalReceived | VoteReceived, ...]:
         """Everything kept, proposals first, in a fixed order."""
         votes = (by_step[step] for by_step in self._votes.values() for step in sorted(by_step))
-        return (*(self._proposals[at_round] for at_round in sorted(self._proposals)), *votes)
+        proposals = (kept for at_round in sorted(self._proposals) for kept in self._proposals[at_round])
+        return (*proposals, *votes)
 
     def size(self) -> int:
         """Number of messages kept."""
-        return len(self._proposals) + sum(len(votes) for votes in self._votes.values())
+        kept = (*self._proposals.values(), *self._votes.values())
+        return sum(len(messages) for messages in kept)

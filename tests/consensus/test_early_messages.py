@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from consensus.early_messages import EARLY_ROUNDS, VOTES_PER_VALIDATOR, EarlyMessages
 from consensus.messages import ProposalReceived, VoteReceived
 from consensus.proposer import proposer_at
@@ -36,6 +38,24 @@ def test_the_newest_votes_of_a_validator_stay() -> None:
         early.add_vote(received(VoteKind.PRECOMMIT, at_round, 0))
     assert early.size() == VOTES_PER_VALIDATOR
     assert early.drain()[-1] == received(VoteKind.PRECOMMIT, 49, 0)
+
+
+def test_votes_that_contradict_each_other_are_both_kept() -> None:
+    early = EarlyMessages(SET)
+    votes = [VoteReceived(plain_vote(VoteKind.PREVOTE, 0, chosen, 1, height=2)) for chosen in (V, None)]
+    for vote in votes:
+        early.add_vote(vote)
+    assert set(early.drain()) == set(votes)
+
+
+def test_a_proposal_that_contradicts_the_first_one_is_kept_and_no_third() -> None:
+    early = EarlyMessages(SET)
+    first = proposed(0)
+    others = [ProposalReceived(replace(first.proposal, block_id=block(name))) for name in ("w", "x")]
+    for message in (first, first, *others):
+        early.add_proposal(message)
+    assert early.drain() == (first, others[0])
+    assert early.size() == 2
 
 
 def test_strangers_wrong_proposers_and_far_rounds_are_left_out() -> None:

@@ -18,6 +18,7 @@ from consensus.certificates import (
     verify_round_certificate,
 )
 from consensus.engine import Engine
+from consensus.evidence import canonical
 from consensus.params import ConsensusParams
 from consensus.proposer import next_height, proposer_at
 from consensus.round_machine import RoundValue
@@ -661,6 +662,24 @@ def test_messages_of_the_next_height_wait_for_it_and_are_logged_then() -> None:
     assert m.Persist(early_vote, False) in effects
     assert m.ValidateBlock(2, W) in effects
     assert bench.state() == (0, Step.PROPOSE)
+
+
+def test_who_contradicts_itself_before_the_height_begins_is_reported_when_it_does() -> None:
+    bench = decided_bench()
+    proposer = proposer_at(NEXT, 0).address
+    voter = next(
+        index for index in range(4) if plain_address(index) in NEXT and plain_address(index) != proposer
+    )
+    early_votes = [plain_vote(PREVOTE, 0, choice, voter, height=2) for choice in (V, W)]
+    proposals = [Proposal(2, 0, -1, choice, proposer, FAKE_SIGNATURE) for choice in (V, W)]
+    bench.give(*[m.VoteReceived(vote) for vote in early_votes])
+    bench.give(*[m.ProposalReceived(message) for message in proposals])
+    begin = m.StartHeight(2, NEXT, next_height(NEXT), PARAMS, commit(V, 0, 0, 1, 3), SET)
+    reports = [effect.evidence for effect in bench.give(begin) if isinstance(effect, m.ReportEvidence)]
+    assert {canonical(piece) for piece in reports} == {
+        canonical(DuplicateVoteEvidence(*early_votes)),
+        canonical(DuplicateProposalEvidence(*proposals)),
+    }
 
 
 def test_a_precommit_that_comes_late_completes_the_last_commit_and_enters_the_next_block() -> None:
