@@ -53,7 +53,7 @@ def locator(key_type: KeyType) -> Locate:
         case IntType():
             return _by_number(key_type, _signed_word)
         case BoolType():
-            return _by_value(_flag_word(key_type))
+            return _by_flag(key_type)
         case AddressType():
             return _by_value(_padded(key_type, in_front=bytes(12)))
         case FixedBytesType(size):
@@ -101,6 +101,17 @@ def _by_number(key_type: UintType | IntType, word_of_key: Callable[[int], bytes]
     return locate
 
 
+def _by_flag(key_type: BoolType) -> Locate:
+    """Checked each time: 1 would find what was remembered for True, on some machines, and be refused on others."""
+    encode = word_of(key_type).encode
+
+    def locate(frame: StorageAccess, key: bool, base: int) -> int:
+        frame.charge(WORD_KEY_GAS)
+        return int.from_bytes(keccak256(encode(key).to_bytes(32) + base.to_bytes(32)))
+
+    return locate
+
+
 def _by_text(raw_of: Callable[[Any], bytes]) -> Locate:
     """Long keys are not remembered: they would have no bound in bytes."""
 
@@ -118,11 +129,6 @@ def _unsigned_word(key: int) -> bytes:
 
 def _signed_word(key: int) -> bytes:
     return key.to_bytes(32, signed=True)
-
-
-def _flag_word(key_type: BoolType) -> Callable[[bool], bytes]:
-    encode = word_of(key_type).encode
-    return lambda key: encode(key).to_bytes(32)
 
 
 def _padded(

@@ -92,3 +92,11 @@ def test_numbers_that_collide_as_ints_do_not_collide_as_keys() -> None:
     assert len({hash(key) for key in colliding}) == 1
     assert len({hash(key.to_bytes(32)) for key in colliding}) > 2_900
     assert len({locate(frame, key, BASE) for key in colliding}) == 3_000
+
+
+def test_a_number_is_no_flag_whatever_was_asked_before() -> None:
+    locate = locator(BoolType())
+    first = locate(MemoryStorage(), True, 5)
+    assert locate(MemoryStorage(), True, 5) == first
+    with pytest.raises(TypeError):
+        locate(MemoryStorage(), 1, 5)
