@@ -22,7 +22,7 @@ from vm.system.staking.records import DelegationRecord, UnbondingRecord, Validat
 from vm.system.staking.texts import address_of_text, text_of_address
 from vm.system.staking.types import BondStatus, UnbondingDelegationEntry, UnbondingDelegationOutput
 
-MAX_MATURED: Final = 100
+MAX_MATURED: Final = 200
 """Unbondings that one block pays; the others follow in the next. Each costs about 50,000 gas of the hook."""
 
 

@@ -96,7 +96,7 @@ def test_the_worst_end_of_a_block_is_within_the_budget(full: Network) -> None:
             who = full.person(f"d{index}")
             full.delegate(who, "v0", 5 * COIN)
             full.delegate(who, "v1", 5 * COIN)
-            full.redelegate(who, "v0", f"v{2 + index}", COIN)
+            full.redelegate(who, "v0", f"v{2 + index % (MOST - 2)}", COIN)
             full.undelegate(who, "v1", COIN)
         full.chain.mine(2)
         fault = Misbehaviour(consensus_key("v0").address, 1, 1)
