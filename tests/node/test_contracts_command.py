@@ -38,7 +38,8 @@ def test_the_list_has_every_class_once_with_the_addresses_of_chain_contracts(
 ) -> None:
     assert run("contracts", "list", "--json") == ExitCode.OK
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["name"] for row in rows] == [contract.__name__ for contract in CHAIN_CONTRACTS.classes]
+    names = dict.fromkeys([contract.__name__ for contract in CHAIN_CONTRACTS.classes])  # of all versions
+    assert [row["name"] for row in rows] == list(names)
     by_name = {row["name"]: row for row in rows}
     assert by_name["Upgrades"]["address"] == checksum_address(UPGRADES)
     assert by_name["WrappedCoin"]["address"] == checksum_address(WRAPPED_COIN)
