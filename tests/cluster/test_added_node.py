@@ -46,6 +46,7 @@ def wait_for_peers(network: LocalNetwork, index: int, peers: int) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.extra
 def test_an_added_node_follows_and_stays_with_the_network(network: LocalNetwork) -> None:
     command = [sys.executable, "-m", "cli", "testnet", "--home", str(network.folder), "add-node", "--json"]
     told = json.loads(subprocess.run(command, capture_output=True, check=True, cwd=PROGRAM).stdout)

@@ -288,5 +288,6 @@ def test_short_histories() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.extra
 def test_long_histories() -> None:
     run_state_machine_as_test(History, settings=_settings(60, 60))
