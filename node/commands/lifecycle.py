@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from chain.types import checksum_address
 from genesis import DEV_CHAIN_ID, DEV_CHAIN_IDS
 from node.chain_start import read_chain, require_development_chain
 from node.clock import wall_time_ms
@@ -113,11 +114,12 @@ def init(
         record |= {
             "name": identity.name,
             "public_key": "0x" + identity.public_key.hex(),
-            "address": "0x" + identity.address.hex(),
+            "address": checksum_address(identity.address),
         }
     if genesis is not None:
         join_chain(home, genesis, peers)
         record["chain_id"] = genesis.chain_id
+    if home.genesis.exists():
         record["next"] = f"aurigraph start --home {home.root}"
     else:
         record["next"] = f"aurigraph init --home {home.root} --genesis FILE --peer ADDRESS"

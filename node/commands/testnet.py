@@ -264,7 +264,7 @@ def _joined_record(network: LocalNetwork, joined: JoinedNode) -> dict[str, objec
         "peer_id": joined.peer_id,
         "name": joined.validator.name,
         "public_key": "0x" + joined.validator.public_key.hex(),
-        "address": "0x" + joined.validator.address.hex(),
+        "address": checksum_address(joined.validator.address),
         "operator": checksum_address(joined.operator),
     }
 
@@ -306,21 +306,23 @@ def _print_welcome(network: LocalNetwork, statuses: list[NodeStatus]) -> None:
     url = network.rpc_url(0)
     lines = ["", f"mnemonic   {DEV_MNEMONIC}"]
     if genesis.chain_id in DEV_CHAIN_IDS:
+        operators = {one.operator: f"  runs {one.name}" for one in genesis.validators}
         for key in dev_accounts(genesis.chain_id):
             balance = genesis.allocations[key.address].balance // AUR
             lines.append(
-                f"  0x{key.address.hex()}  {balance:,} {genesis.coin_symbol}  key 0x{key.secret.hex()}"
+                f"  {checksum_address(key.address)}  {balance:,} {genesis.coin_symbol}  key 0x{key.secret.hex()}"
+                f"{operators.get(key.address, '')}"
             )
     sender = dev_accounts(genesis.chain_id)[0]
-    receiver = dev_accounts(genesis.chain_id)[1]
+    receiver = checksum_address(dev_accounts(genesis.chain_id)[1].address)
     lines += [
         "",
         f"MetaMask   network name {genesis.name} · RPC URL {url} · chain id {genesis.chain_id} "
         f"· currency symbol {genesis.coin_symbol}",
         "",
         f"cast block-number --rpc-url {url}",
-        f"cast balance 0x{receiver.address.hex()} --rpc-url {url} --ether",
-        f"cast send 0x{receiver.address.hex()} --value 1ether --private-key 0x{sender.secret.hex()} --rpc-url {url}",
+        f"cast balance {receiver} --rpc-url {url} --ether",
+        f"cast send {receiver} --value 1ether --private-key 0x{sender.secret.hex()} --rpc-url {url}",
         "",
         "stop with: scripts/testnet/down",
     ]

@@ -211,6 +211,8 @@ def test_keys_come_first_and_the_genesis_later_with_the_same_command(
     peer = f"/ip4/127.0.0.1/tcp/1/p2p/{init(capsys, '--home', other)['peer_id']}"
     joined = init(capsys, "--home", home, "--genesis", genesis, "--peer", peer)
     assert joined["peer_id"] == keys["peer_id"]
+    assert init(capsys, "--home", home, "--validator", "alice")["next"] == joined["next"]
+    assert joined["next"] == f"aurigraph start --home {home}"
     assert load_config(tmp_path / "home" / "config.toml", {}).p2p.peers == (peer,)
     assert (tmp_path / "home" / "genesis.json").read_text() == (tmp_path / "dev" / "genesis.json").read_text()
     assert run("init", "--home", home, "--genesis", genesis) == ExitCode.FAILURE
