@@ -66,6 +66,9 @@ MIN_BLOCK_BYTES: Final = 1_024
 MAX_BLOCK_BYTES: Final = 10 * 1024 * 1024
 """MAX_BLOCK_SIZE of EIP-7934; longer blocks are not decoded."""
 
+LEAST_UNBONDING_BLOCKS: Final = 4
+"""Stake that leaves in block h answers for votes up to height h + 1; the proof of two of them comes a block later."""
+
 NAME_PATTERN: Final = re.compile(r"[ -~]{1,64}")
 COIN_SYMBOL_PATTERN: Final = re.compile(r"[A-Z][A-Z0-9]{1,10}", re.ASCII)
 
@@ -194,6 +197,11 @@ class Genesis:
         if len(self.upgrade_authority) != ADDRESS_BYTES:
             raise GenesisError("$.upgrade_authority", f"must be {ADDRESS_BYTES} bytes")
         _check_number("$.upgrade_notice_blocks", self.upgrade_notice_blocks, 1, MAX_NOTICE_BLOCKS)
+        least_ms = LEAST_UNBONDING_BLOCKS * self.parameters.block_interval_ms
+        if self.staking.unbonding_time_s * 1000 < least_ms:
+            raise GenesisError(
+                "$.staking.unbonding_time_s", f"below {LEAST_UNBONDING_BLOCKS} block intervals"
+            )
         _check_validators(self.validators, self.staking.max_validators)
         staked = sum([validator.power for validator in self.validators]) * WEI_PER_POWER
         _check_allocations(self.allocations, staked)

@@ -38,6 +38,8 @@ allocations = st.builds(
     code=st.binary(max_size=50).filter(lambda code: code[:1] != b"\xef"),
     storage=st.dictionaries(uint256, st.integers(1, 2**256 - 1), max_size=3),
 )
+# What three validators and blocks of a second ask for.
+STRICTER = {"max_validators": 3, "unbonding_time_s": 4}
 KEYS = [PrivateKey(bytes((number,)) * 32) for number in range(1, 4)]
 
 
@@ -73,7 +75,7 @@ def genesis_values(draw: st.DrawFn) -> Genesis:
         extra_data=draw(st.binary(max_size=32)),
         staking=StakingParameters(
             **{
-                name: draw(st.integers(3 if name == "max_validators" else least, most))
+                name: draw(st.integers(max(least, STRICTER.get(name, 0)), most))
                 for name, least, most in PARAMETER_BOUNDS
             }
         ),

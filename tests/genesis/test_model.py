@@ -122,3 +122,10 @@ def test_predeploys_are_named_in_order_and_once(make_genesis: MakeGenesis, names
 def test_an_unknown_predeploy_is_refused(make_genesis: MakeGenesis) -> None:
     with pytest.raises(GenesisError, match="unknown contract"):
         make_genesis(predeploys=("multicall4",))
+
+
+def test_stake_does_not_leave_before_its_last_vote_can_be_proven(make_genesis: MakeGenesis) -> None:
+    parameters = ConsensusParameters(block_interval_ms=2_000)
+    make_genesis(parameters=parameters, staking=StakingParameters(unbonding_time_s=8))
+    with pytest.raises(GenesisError, match="unbonding_time_s"):
+        make_genesis(parameters=parameters, staking=StakingParameters(unbonding_time_s=7))
