@@ -50,8 +50,10 @@ class KeyProof:
             public_key, signature = (
                 bytes.fromhex(document[name].removeprefix("0x")) for name in ("publicKey", "proof")
             )
-        except (KeyError, TypeError, ValueError, AttributeError, InvalidAddress) as error:
-            raise InvalidKeyProof(f"not a proof of possession: {error!r}") from error
+        except KeyError as error:
+            raise InvalidKeyProof(f"not a proof of possession: it has no {error.args[0]}") from error
+        except (TypeError, ValueError, AttributeError, InvalidAddress) as error:
+            raise InvalidKeyProof(f"not a proof of possession: {error}") from error
         if type(chain_id) is not int or chain_id < 0:
             raise InvalidKeyProof("not a proof of possession: chainId is no number")
         if (len(public_key), len(signature)) != (PUBLIC_KEY_BYTES, PROOF_BYTES):

@@ -141,7 +141,7 @@ async def test_the_account_may_be_on_another_machine_than_the_key(line: CommandL
     await line(*words, *line.signing())
     assert (await line.record("staking", "validator", OPERATOR))["moniker"] == "Far"
     path.write_text("{}")
-    assert "not a proof of possession" in await line.fails(*words, *line.signing())
+    assert "not a proof of possession: it has no chainId" in await line.fails(*words, *line.signing())
     path.write_text(await line(*there, DELEGATOR, "--chain-id", "5", "--json"))
     error = await line.fails(*words, *line.signing(1))
     assert "on chain 5" in error
