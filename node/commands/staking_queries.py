@@ -277,6 +277,7 @@ def signing_info(address: str, rpc: RpcClient, as_json: bool) -> None:
             "startHeight": told.startHeight,
             "countedBlocks": told.indexOffset,
             "missedBlocks": told.missedBlocksCounter,
+            "jailed": calls.ask(STAKING, Staking.validator, operator).jailed,
             "jailedUntil": told.jailedUntil if as_json else moment(told.jailedUntil),
             "tombstoned": told.tombstoned,
         },

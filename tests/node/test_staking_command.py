@@ -219,7 +219,9 @@ async def test_a_validator_that_never_signs_is_jailed_and_comes_back(line: Comma
     assert (row["jailed"], row["status"]) == (True, "unbonding")
     error = await line.fails("staking", "unjail", *line.signing(), code=5)
     assert "validator is still jailed" in error
-    assert (await line.record("staking", "signing-info", OPERATOR))["jailedUntil"] > 0
+    info = await line.record("staking", "signing-info", OPERATOR)
+    assert info["jailed"]
+    assert info["jailedUntil"] > 0
     await line.dev.call("evm_increaseTime", 100)
     await line.dev.call("evm_mine")
     # The slash left less than one coin, which is not enough for a seat: first more stake, then out of jail.
@@ -227,6 +229,7 @@ async def test_a_validator_that_never_signs_is_jailed_and_comes_back(line: Comma
     await line("staking", "delegate", OPERATOR, "1", *line.signing())
     await line("staking", "unjail", *line.signing())
     assert (await line.record("staking", "validator", OPERATOR))["status"] == "bonded"
+    assert not (await line.record("staking", "signing-info", OPERATOR))["jailed"]
 
 
 async def test_who_runs_no_validator_is_told_so(line: CommandLine) -> None:
