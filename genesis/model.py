@@ -286,8 +286,6 @@ def _check_allocations(allocations: Mapping[Address, Allocation], staked_wei: in
         _check_number(f"{path}.nonce", allocation.nonce, 0, MAX_NONCE)
         if len(allocation.code) > MAX_CODE_BYTES:
             raise GenesisError(f"{path}.code", f"longer than {MAX_CODE_BYTES} bytes (EIP-170)")
-        if allocation.code.startswith(b"\xef"):
-            raise GenesisError(f"{path}.code", "begins with 0xef: such code is the chain's own (EIP-3541)")
         if not (allocation.balance or allocation.nonce or allocation.code):
             raise GenesisError(path, "an empty account cannot stand in the state (EIP-161)")
         for slot, value in allocation.storage.items():

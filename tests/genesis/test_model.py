@@ -103,8 +103,6 @@ def test_code_and_supply_are_bounded(make_genesis: MakeGenesis) -> None:
     make_genesis(allocations={one: Allocation(code=bytes(24_576))})
     with pytest.raises(GenesisError, match="EIP-170"):
         make_genesis(allocations={one: Allocation(code=bytes(24_577))})
-    with pytest.raises(GenesisError, match="EIP-3541"):
-        make_genesis(allocations={one: Allocation(code=b"\xef\x53\x43" + bytes(6))})
     staked = 10 * 10**18  # by the validator of the genesis
     make_genesis(allocations={one: Allocation(balance=2**255), two: Allocation(balance=2**255 - 1 - staked)})
     with pytest.raises(GenesisError, match="balances and stakes together"):

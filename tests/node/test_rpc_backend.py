@@ -28,6 +28,7 @@ from state.chain_store import StateUnavailable
 from tests.node.chain_fixture import ACCOUNTS, OPERATOR, RECEIVER, VALIDATOR, HandDrivenChain, transfer
 from vm.block_simulation import BlockOverrides, CallRules, SimulatedBlockRequest, simulate_blocks
 from vm.simulation import CallRequest
+from vm.system.runtime.faults import FAULTS
 
 
 @pytest.fixture
@@ -241,7 +242,10 @@ async def test_without_empty_blocks_an_old_head_says_nothing(tmp_path: Path) -> 
     chain.close()
 
 
-async def test_status_validators_and_peers_are_plain_json(chain: HandDrivenChain) -> None:
+async def test_status_validators_and_peers_are_plain_json(
+    chain: HandDrivenChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FAULTS, "count", 3)
     await chain.decide()
     async with open_memory_hub() as hub:
         me, other = hub.join(b"\x00me"), hub.join(b"\x00other")
@@ -252,7 +256,7 @@ async def test_status_validators_and_peers_are_plain_json(chain: HandDrivenChain
         assert status["hash"] == "0x" + chain.store.head.hash.hex()
         assert status["consensus"]["isValidator"] is True
         assert status["pool"] == {"executable": 0, "queued": 0, "bytes": 0}
-        assert status["systemContractFaults"] == 0
+        assert status["systemContractFaults"] == 3
         (validator,) = json.loads(json.dumps(served.validators()))
         assert validator == {
             "address": checksum_address(VALIDATOR.address),

@@ -230,7 +230,7 @@ async def test_silent_handshakes_and_silent_streams_are_ended(monkeypatch: pytes
             await eventually(lambda: connection(a, b.me)._inbound_streams == before + 5)
             await eventually(lambda: connection(a, b.me)._inbound_streams == before)
             await eventually(lambda: not a._stack._swarm._handshakes)
-            assert all(stream._was_reset for stream in streams)
+            await eventually(lambda: all(stream._was_reset for stream in streams))
             with trio.fail_after(1):
                 while await silent.receive_some():
                     pass
