@@ -105,26 +105,20 @@ def sstore(prices: NetPrices) -> Handler:
         if guard and frame.gas + operand <= guard:
             raise OutOfGas
         world, own = frame.world, frame.address
-        if cold:
-            current, was_cold = world.access_storage(own, slot)
-            cost = cold if was_cold else 0
-        else:
-            current, cost = world.get_storage(own, slot), 0
-        if value == current:
-            frame.charge(cost + access)
-            return
-        original = world.get_original_storage(own, slot)
-        if original != current:
+        original, current, was_cold = world.exchange_storage(own, slot, value)
+        cost = cold if was_cold else 0
+        if value == current or original != current:
             cost += access
         else:
             cost += prices.reset if original else STORAGE_SET
-        frame.charge(cost)
+        frame.charge(cost)  # a failure reverts the write too
+        if value == current:
+            return
         refund = prices.refund(original, current, value)
         if refund > 0:
             world.add_refund(refund)
         elif refund < 0:
             world.sub_refund(-refund)
-        world.set_storage(own, slot, value)
 
     return handler
 

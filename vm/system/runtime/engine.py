@@ -8,6 +8,7 @@ another account can be made to act for it (the delegatecall faults of Moonbeam, 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from chain.types import Address
@@ -79,9 +80,11 @@ class SystemEngine:
 
 def registry_of(context: ExecutionContext) -> Registry:
     """The classes that this block knows."""
-    registry = context.block.system_contracts
-    if registry is not None:
-        return registry
+    return context.block.system_contracts or _chain_contracts()
+
+
+@cache
+def _chain_contracts() -> Registry:
     from vm.system.registry import CHAIN_CONTRACTS  # which imports every contract
 
     return CHAIN_CONTRACTS

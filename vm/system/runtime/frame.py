@@ -95,27 +95,24 @@ class Frame:
             raise ExceptionalHalt(WRITE_PROTECTION)
         if self.gas <= STIPEND_GUARD:
             raise OutOfGas
-        world, own = self.world, self.address
-        current, was_cold = world.access_storage(own, slot)
+        world = self.world
+        original, current, was_cold = world.exchange_storage(self.address, slot, value)
         cost = COLD_SLOT_ACCESS if was_cold else 0
-        if value == current:
-            self.charge(cost + WARM_ACCESS)
-            return
-        original = world.get_original_storage(own, slot)
-        if original != current:
+        if value == current or original != current:
             cost += WARM_ACCESS
         else:
             cost += _RESET if original else STORAGE_SET
         self.gas -= cost
         if self.gas < 0:
-            raise OutOfGas
+            raise OutOfGas  # which reverts the write too
+        if value == current:
+            return
         if original != current or not value:
             refund = EIP_3529.refund(original, current, value)
             if refund > 0:
                 world.add_refund(refund)
             elif refund < 0:
                 world.sub_refund(-refund)
-        world.set_storage(own, slot, value)
 
     # --- what happened ------------------------------------------------------------------------------------
 
