@@ -137,14 +137,18 @@ class BlockMethods:
         return here_or_off_loop(header, lambda: self._transaction(header, index))
 
     def transaction_by_hash(self, transaction_hash: Hash32) -> object:
-        """eth_getTransactionByHash; also finds what waits in the pool."""
+        """eth_getTransactionByHash; also finds what waits in the pool.
+
+        A block that is just being committed may be in the store before it is the head; until then its transactions
+        are still in the pool.
+        """
         location = self._chain.transaction_location(transaction_hash)
-        if location is None:
-            pending = self._pool.get(transaction_hash)
-            if pending is None:
-                return None
-            return transaction_json(pending.transaction, pending.sender, None, None)
-        return self.transaction_in_block(location.block_number, location.index)
+        if location is not None and self._view.header(location.block_number) is not None:
+            return self.transaction_in_block(location.block_number, location.index)
+        pending = self._pool.get(transaction_hash)
+        if pending is None:
+            return None
+        return transaction_json(pending.transaction, pending.sender, None, None)
 
     def transaction_receipt(self, transaction_hash: Hash32) -> object:
         """eth_getTransactionReceipt."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from chain.keccak import keccak256
+from state.chain_store import TransactionLocation
 from tests.rpc.dev_chain import (
     ACCOUNTS,
     CHAIN_ID,
@@ -117,6 +118,17 @@ async def test_a_pooled_transaction_is_found_without_a_block(wire: Wire) -> None
     assert (found["blockHash"], found["blockNumber"], found["transactionIndex"]) == (None, None, None)
     assert (found["from"], found["nonce"], found["gasPrice"]) == (SENDER, "0xb", hex(3 * GWEI))
     assert await wire.result("eth_getTransactionReceipt", hexed(transaction.hash)) is None
+
+
+async def test_a_transaction_is_found_while_its_block_is_being_committed(
+    wire: Wire, fake_node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store has the block, and it is not the head yet."""
+    transaction = signed(11)
+    fake_node.accept(transaction)
+    monkeypatch.setattr(fake_node, "transaction_location", lambda _: TransactionLocation(6, 0))
+    found = await wire.result("eth_getTransactionByHash", hexed(transaction.hash))
+    assert (found["hash"], found["blockHash"]) == (hexed(transaction.hash), None)
 
 
 async def test_receipts(wire: Wire, dev_chain: DevChain) -> None:
