@@ -137,14 +137,11 @@ class BlockMethods:
         return here_or_off_loop(header, lambda: self._transaction(header, index))
 
     def transaction_by_hash(self, transaction_hash: Hash32) -> object:
-        """eth_getTransactionByHash; also finds what waits in the pool.
-
-        A block that is just being committed may be in the store before it is the head; until then its transactions
-        are still in the pool.
-        """
-        location = self._chain.transaction_location(transaction_hash)
-        if location is not None and self._view.header(location.block_number) is not None:
-            return self.transaction_in_block(location.block_number, location.index)
+        """eth_getTransactionByHash; also finds what waits in the pool."""
+        place = self._view.place_of(transaction_hash)
+        if place is not None:
+            header, index = place
+            return here_or_off_loop(header, lambda: self._transaction(header, index))
         pending = self._pool.get(transaction_hash)
         if pending is None:
             return None

@@ -88,11 +88,11 @@ class RawMethods:
 
     def transaction(self, transaction_hash: Hash32) -> object:
         """debug_getRawTransaction and eth_getRawTransactionByHash, also from the pool; `0x` when it is unknown."""
-        location = self._chain.transaction_location(transaction_hash)
-        if location is None:
-            pending = self._pool.get(transaction_hash)
-            return text(pending.transaction.raw) if pending is not None else "0x"
-        return self.transaction_in_block(location.block_number, location.index)
+        place = self._view.place_of(transaction_hash)
+        if place is not None:
+            return self._transaction(*place)
+        pending = self._pool.get(transaction_hash)
+        return text(pending.transaction.raw) if pending is not None else "0x"
 
     def transaction_in_block(self, reference: BlockReference, index: int) -> object:
         """eth_getRawTransactionByBlockHashAndIndex and ByBlockNumberAndIndex; `0x` when there is none."""
@@ -101,9 +101,9 @@ class RawMethods:
                 lambda pending: _raw_transaction(pending.block.transactions, index)
             )
         header = self._view.header(reference)
-        if header is None:
-            return "0x"
+        return "0x" if header is None else self._transaction(header, index)
 
+    def _transaction(self, header: Header, index: int) -> object:
         def render() -> str:
             block = self._chain.block(header.number)
             return _raw_transaction(block.transactions if block is not None else (), index)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from chain.header import Header
+from chain.types import Hash32
 from rpc.backend import ChainBackend, PendingBlock
 from rpc.dispatch.deferred import Deadline, OffLoop, OnLoop
 from rpc.errors import RpcFault
@@ -58,6 +59,16 @@ class ChainView:
                 raise RpcFault.HEADER_FOR_HASH_NOT_FOUND.error()
             raise RpcFault.HEADER_NOT_FOUND.error()
         return number
+
+    def place_of(self, transaction_hash: Hash32) -> tuple[Header, int] | None:
+        """The block of a transaction, and its index there; None for one that is in no block up to the head.
+
+        A block that is just being committed may be in the store before it is the head; until then its transactions
+        are still in the pool.
+        """
+        location = self.chain.transaction_location(transaction_hash)
+        header = None if location is None else self.header(location.block_number)
+        return None if location is None or header is None else (header, location.index)
 
     def state(self, reference: BlockReference) -> StateReader:
         """The state after a committed block, which for `pending` is the head; see `with_state`.

@@ -129,6 +129,7 @@ async def test_a_transaction_is_found_while_its_block_is_being_committed(
     monkeypatch.setattr(fake_node, "transaction_location", lambda _: TransactionLocation(6, 0))
     found = await wire.result("eth_getTransactionByHash", hexed(transaction.hash))
     assert (found["hash"], found["blockHash"]) == (hexed(transaction.hash), None)
+    assert await wire.result("eth_getRawTransactionByHash", hexed(transaction.hash)) == hexed(transaction.raw)
 
 
 async def test_receipts(wire: Wire, dev_chain: DevChain) -> None:
