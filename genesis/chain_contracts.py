@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 REQUIRED: Final = (STAKING, DISTRIBUTION, SLASHING)
 """Without them nobody could ever join or leave the validators."""
 
-_BY_NAME: Final[Mapping[str, ChainContract]] = {
-    entry.name: entry for entry in CHAIN_CONTRACTS.chain_contracts
-}
-
 
 def newest_contracts() -> dict[str, int]:
     """All contracts that this program knows with their newest versions: what a new chain begins with."""

@@ -24,7 +24,7 @@ from vm.evm.instructions import (
     storage,
 )
 from vm.evm.instructions.accounts import access, free_access
-from vm.evm.instructions.logs import log
+from vm.evm.instructions.logs import LOG, LOG_TOPIC, log
 from vm.forks import Fork
 from vm.gas import CREATE, SELFDESTRUCT, WARM_ACCESS
 
@@ -94,7 +94,8 @@ _FRONTIER: Mapping[int, Entry] = {
     **{0x7F + item: (f"DUP{item}", 3, item, item + 1, stack.dup) for item in range(1, 17)},
     **{0x8F + item: (f"SWAP{item}", 3, item + 1, item + 1, stack.swap) for item in range(1, 17)},
     **{
-        0xA0 + topics: (f"LOG{topics}", 375 + 375 * topics, topics + 2, 0, log(topics)) for topics in range(5)
+        0xA0 + topics: (f"LOG{topics}", LOG + LOG_TOPIC * topics, topics + 2, 0, log(topics))
+        for topics in range(5)
     },
     0xF0: ("CREATE", CREATE, 3, 1, creation.create(creation.FRONTIER), Flow.CUT),
     0xF1: ("CALL", 40, 7, 1, calls.call(calls.FRONTIER), Flow.CUT),

@@ -177,12 +177,7 @@ class Contract:
         self._require_privilege()
         if wei < 0:
             raise Panic(PanicCode.OVERFLOW)
-        frame = self.frame
-        frame.world.add_balance(to, wei)
-        if (
-            frame.context.tracer is not None
-        ):  # there is no call from which it could tell whose balance changes
-            frame.context.tracer.touch(to, None)
+        self.frame.mint(to, wei)
 
     def burn_coins(self, wei: int) -> None:
         """Destroys coins of this contract. More than its balance, or less than none, is Panic(0x11)."""

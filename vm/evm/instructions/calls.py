@@ -16,7 +16,7 @@ from chain.types import Address
 from vm.evm.frame import ExceptionalHalt, Frame, OutOfGas
 from vm.evm.instruction import Handler
 from vm.evm.instructions.accounts import WRITE_PROTECTION, Access, access, address_of, free_access
-from vm.gas import CALL_STIPEND, CALL_VALUE, COLD_ACCOUNT_ACCESS, NEW_ACCOUNT, WARM_ACCESS
+from vm.gas import CALL_STIPEND, CALL_VALUE, NEW_ACCOUNT
 from vm.message import CallKind, Message, Status
 
 Creates: TypeAlias = Callable[[Frame, Address, int], bool]
@@ -37,8 +37,7 @@ def access_with_delegate(frame: Frame, address: Address) -> None:
     access(frame, address)
     delegate = frame.context.delegation_of(address)
     if delegate is not None:
-        is_cold = delegate not in frame.rules.precompiles and frame.world.warm_address(delegate)
-        frame.charge(COLD_ACCOUNT_ACCESS if is_cold else WARM_ACCESS)
+        frame.charge(frame.context.access_cost(delegate))
 
 
 @dataclass(frozen=True, slots=True)

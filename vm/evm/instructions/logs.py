@@ -1,6 +1,6 @@
 """LOG0 to LOG4.
 
-Owns: their price per byte and the log entry.
+Owns: their prices and the log entry.
 Never does: number or collect logs; WorldState does. Specification: yellow paper appendix H.2, group a0s; EIP-214.
 """
 
@@ -12,6 +12,8 @@ from vm.evm.frame import Frame
 from vm.evm.instruction import Handler
 from vm.evm.instructions.accounts import refuse_static
 
+LOG = 375
+LOG_TOPIC = 375
 LOG_BYTE = 8
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chain.types import Address
+from state.world import WorldState
 from vm.evm.frame import Frame, OutOfGas
 from vm.evm.instruction import Handler
 from vm.evm.instructions.accounts import refuse_static
@@ -69,6 +71,22 @@ EIP_3529 = NetPrices(
 )
 
 
+def write_slot(world: WorldState, own: Address, slot: int, value: int, prices: NetPrices) -> int:
+    """Writes the slot and settles the refund: the price, in gas. Whoever cannot pay must have all of it reverted."""
+    original, current, was_cold = world.exchange_storage(own, slot, value)
+    cost = prices.cold if was_cold else 0
+    if value == current:
+        return cost + prices.access
+    refund = prices.refund(original, current, value)
+    if refund > 0:
+        world.add_refund(refund)
+    elif refund < 0:
+        world.sub_refund(-refund)
+    if original != current:
+        return cost + prices.access
+    return cost + (prices.reset if original else STORAGE_SET)
+
+
 def sload_unmetered(frame: Frame, stack: list[int], _operand: int) -> None:
     """Before EIP-2929 the static price is all."""
     stack.append(frame.world.get_storage(frame.address, stack.pop()))
@@ -97,28 +115,14 @@ def sstore_frontier(frame: Frame, stack: list[int], _operand: int) -> None:
 
 
 def sstore(prices: NetPrices) -> Handler:
-    access, guard, cold = prices.access, prices.guard, prices.cold
+    guard = prices.guard
 
     def handler(frame: Frame, stack: list[int], operand: int) -> None:
         refuse_static(frame)
         slot, value = stack.pop(), stack.pop()
         if guard and frame.gas + operand <= guard:
             raise OutOfGas
-        world, own = frame.world, frame.address
-        original, current, was_cold = world.exchange_storage(own, slot, value)
-        cost = cold if was_cold else 0
-        if value == current or original != current:
-            cost += access
-        else:
-            cost += prices.reset if original else STORAGE_SET
-        frame.charge(cost)  # a failure reverts the write too
-        if value == current:
-            return
-        refund = prices.refund(original, current, value)
-        if refund > 0:
-            world.add_refund(refund)
-        elif refund < 0:
-            world.sub_refund(-refund)
+        frame.charge(write_slot(frame.world, frame.address, slot, value, prices))
 
     return handler
 

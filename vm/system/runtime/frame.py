@@ -8,19 +8,20 @@ EIP-7702 (delegated code).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from chain.keccak import keccak256
 from chain.receipt import Log
 from chain.types import Address, Hash32
+from vm.context import CreateRequest
 from vm.evm.frame import ExceptionalHalt, OutOfGas
 from vm.evm.instructions.accounts import WRITE_PROTECTION
-from vm.evm.instructions.storage import COLD_SLOT_ACCESS, EIP_3529, STIPEND_GUARD, STORAGE_SET
+from vm.evm.instructions.logs import LOG, LOG_BYTE, LOG_TOPIC
+from vm.evm.instructions.storage import COLD_SLOT_ACCESS, EIP_3529, STIPEND_GUARD, write_slot
 from vm.gas import (
     CALL_STIPEND,
     CALL_VALUE,
     CODE_DEPOSIT_BYTE,
-    COLD_ACCOUNT_ACCESS,
     CREATE,
     NEW_ACCOUNT,
     WARM_ACCESS,
@@ -33,12 +34,6 @@ from vm.system.gas import keccak_gas, words_gas
 if TYPE_CHECKING:
     from state.world import WorldState
     from vm.context import ExecutionContext
-
-LOG: Final = 375
-LOG_TOPIC: Final = 375
-LOG_BYTE: Final = 8
-
-_RESET: Final = EIP_3529.reset
 
 
 class Frame:
@@ -95,24 +90,7 @@ class Frame:
             raise ExceptionalHalt(WRITE_PROTECTION)
         if self.gas <= STIPEND_GUARD:
             raise OutOfGas
-        world = self.world
-        original, current, was_cold = world.exchange_storage(self.address, slot, value)
-        cost = COLD_SLOT_ACCESS if was_cold else 0
-        if value == current or original != current:
-            cost += WARM_ACCESS
-        else:
-            cost += _RESET if original else STORAGE_SET
-        self.gas -= cost
-        if self.gas < 0:
-            raise OutOfGas  # which reverts the write too
-        if value == current:
-            return
-        if original != current or not value:
-            refund = EIP_3529.refund(original, current, value)
-            if refund > 0:
-                world.add_refund(refund)
-            elif refund < 0:
-                world.sub_refund(-refund)
+        self.charge(write_slot(self.world, self.address, slot, value, EIP_3529))
 
     # --- what happened ------------------------------------------------------------------------------------
 
@@ -142,6 +120,10 @@ class Frame:
         self.charge(self.context.access_cost(address))
         return self.world.get_code(address)
 
+    def mint(self, to: Address, wei: int) -> None:
+        """Makes coins; no price, because only the chain's own contracts do."""
+        self.world.add_balance(to, wei)
+
     def call(
         self, target: Address, payload: bytes, value: int = 0, gas: int | None = None, *, static: bool = False
     ) -> Outcome:
@@ -153,11 +135,7 @@ class Frame:
         cost = context.access_cost(target) + words_gas(len(payload))
         delegate = context.delegation_of(target)
         if delegate is not None:
-            cost += (
-                COLD_ACCOUNT_ACCESS
-                if delegate not in context.rules.precompiles and self.world.warm_address(delegate)
-                else WARM_ACCESS
-            )
+            cost += context.access_cost(delegate)
         stipend = 0
         if value:
             self.refuse_static()
@@ -191,8 +169,6 @@ class Frame:
 
         Raises OutOfGas, and ExceptionalHalt in a static call.
         """
-        from vm.context import CreateRequest
-
         self.refuse_static()
         self.charge(CREATE + CODE_DEPOSIT_BYTE * len(code) + keccak_gas(len(code)))
         passed = all_but_one_64th(self.gas)

@@ -52,6 +52,10 @@ class TracedFrame(Frame):
         self._tracer.touch(address, None)
         return code
 
+    def mint(self, to: Address, wei: int) -> None:
+        super().mint(to, wei)
+        self._tracer.touch(to, None)  # there is no call that tells whose balance changes
+
     def call(
         self, target: Address, payload: bytes, value: int = 0, gas: int | None = None, *, static: bool = False
     ) -> Outcome:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from vm.gas import words
+from vm.system.gas import keccak_gas
 
-KECCAK_BASE: Final = 30
-KECCAK_WORD: Final = 6
-WORD_KEY_GAS: Final = KECCAK_BASE + 2 * KECCAK_WORD
+WORD_KEY_GAS: Final = keccak_gas(64)
 """Finding the value of a mapping whose key is a value type: a hash of key and slot."""
-LOCATION_GAS: Final = KECCAK_BASE + KECCAK_WORD
+LOCATION_GAS: Final = keccak_gas(32)
 """Finding the elements of an array, or the bytes of a long string: a hash of the slot."""
 
 
@@ -37,4 +35,4 @@ class StorageAccess(Protocol):
 
 def long_key_gas(size: int) -> int:
     """Finding the value of a mapping whose key is a string or bytes of `size` bytes."""
-    return KECCAK_BASE + KECCAK_WORD * words(size + 32)
+    return keccak_gas(size + 32)
